@@ -1,0 +1,1 @@
+"""What is this ticket about: taxonomy, reading, encoders, model, calibration, abstention and the guard."""

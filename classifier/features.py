@@ -1,0 +1,88 @@
+"""What the model sees of a ticket: an embedding of its words and TF-IDF of its words and letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from classifier.folding import fold
+from classifier.reading import ticket_text
+
+_LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
+_ADDRESS = re.compile(r"\S+@\S+\.\w+")
+_HANDLE = re.compile(r"(?<!\w)@\w+")
+_NUMBER = re.compile(r"(?<!\w)#?[\w-]*\d[\w-]*\d[\w-]*\d[\w-]*")
+_SPACES = re.compile(r"[ \t]+")
+
+WORDS = "words"
+LETTERS = "letters"
+
+
+def feature_text(subject: str, body: str) -> str:
+    """The ticket's own words with links, addresses, handles and long numbers as plain words.
+
+    Identifiers say that something was named, never what the ticket is about, and they carry personal data.
+    """
+    text = _LINK.sub(" link ", ticket_text(subject, body))
+    text = _ADDRESS.sub(" email ", text)
+    text = _HANDLE.sub(" ", text)
+    text = _NUMBER.sub(" 000 ", text)
+    return _SPACES.sub(" ", text).strip()
+
+
+class LexicalFeatures:
+    """Word 1-2-grams and within-word 2-5-letter n-grams of folded text, TF-IDF weighted, unit length per family.
+
+    Letters carry typos, missing accents and German compounds; words carry phrases.
+    """
+
+    def __init__(self, families: dict[str, TfidfVectorizer] | None = None) -> None:
+        self._families = families or {
+            WORDS: TfidfVectorizer(**_SETTINGS[WORDS], min_df=2, preprocessor=fold),
+            LETTERS: TfidfVectorizer(**_SETTINGS[LETTERS], min_df=2, preprocessor=fold),
+        }
+
+    def fit(self, texts: Sequence[str]) -> LexicalFeatures:
+        """Learn vocabulary and document frequencies."""
+        for family in self._families.values():
+            family.fit(texts)
+        return self
+
+    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """``float32 (n, v)``, the families side by side."""
+        return sparse.hstack([family.transform(texts) for family in self._families.values()], format="csr")
+
+    def state(self) -> tuple[dict[str, list[str]], dict[str, NDArray[np.float32]]]:
+        """Vocabulary (terms in column order) and inverse document frequencies per family, as plain data."""
+        terms = {name: list(family.get_feature_names_out()) for name, family in self._families.items()}
+        frequencies = {name: family.idf_.astype(np.float32) for name, family in self._families.items()}
+        return terms, frequencies
+
+    @classmethod
+    def from_state(cls, terms: dict[str, list[str]], frequencies: dict[str, NDArray[np.float32]]) -> LexicalFeatures:
+        """The inverse of `state`."""
+        families = {}
+        for name, vocabulary in terms.items():
+            index = {term: column for column, term in enumerate(vocabulary)}
+            family = TfidfVectorizer(**_SETTINGS[name], vocabulary=index, preprocessor=fold)
+            family.idf_ = frequencies[name]
+            families[name] = family
+        return cls(families)
+
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    WORDS: {
+        "analyzer": "word",
+        "ngram_range": (1, 2),
+        "sublinear_tf": True,
+        "dtype": np.float32,
+        "token_pattern": r"(?u)\b\w+\b",
+    },
+    LETTERS: {"analyzer": "char_wb", "ngram_range": (2, 5), "sublinear_tf": True, "dtype": np.float32},
+}

@@ -1,0 +1,112 @@
+"""The human-only guard: rules OR a recall-tuned model, failing closed.
+
+Rules are patterns over folded text (lower case, no accents), in five languages at once: a message is checked
+against all of them whatever its language was taken to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from classifier.datafile import DataFileError, load_yaml
+from classifier.folding import fold
+from classifier.taxonomy import Autonomy, Taxonomy, starter_taxonomy
+
+MODEL_RULE = "model.human_only"
+"""Id reported when the model, not a rule, raised the guard."""
+UNAVAILABLE_RULE = "guard.unavailable"
+"""Id reported when nothing could be judged: no guard, no answer."""
+
+_READ_CHARACTERS = 200_000
+
+
+class GuardRule(BaseModel):
+    """Patterns that mean one human-only reason; ``unless`` are look-alikes removed from the text first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    reason: str
+    languages: tuple[str, ...]
+    any: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+    @field_validator("any", "unless")
+    @classmethod
+    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from error
+            if pattern != fold(pattern):
+                raise ValueError(f"pattern {pattern!r} can never match: write it lower case, without accents")
+        return patterns
+
+
+class GuardRules(BaseModel):
+    """The data file ``guard.yaml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    rules: tuple[GuardRule, ...]
+
+
+@dataclass(frozen=True)
+class _CompiledRule:
+    id: str
+    reason: str
+    pattern: re.Pattern[str]
+    unless: re.Pattern[str] | None
+
+
+@dataclass(frozen=True)
+class GuardHit:
+    """A rule that matched, the reason it stands for, and the words that raised it (folded)."""
+
+    rule: str
+    reason: str
+    words: str
+
+
+class RuleGuard:
+    """The rules half of the guard."""
+
+    def __init__(self, rules: GuardRules, taxonomy: Taxonomy) -> None:
+        """Raises `DataFileError` when a rule names a reason that is not human-only."""
+        human_only = taxonomy.with_autonomy(Autonomy.HUMAN_ONLY)
+        if wrong := sorted({rule.reason for rule in rules.rules} - human_only):
+            raise DataFileError(f"guard rules name reasons that are not human_only: {', '.join(wrong)}")
+        self.version = rules.version
+        self._rules = tuple(
+            _CompiledRule(rule.id, rule.reason, _any_of(rule.any), _any_of(rule.unless) if rule.unless else None)
+            for rule in rules.rules
+        )
+
+    def hits(self, text: str) -> list[GuardHit]:
+        """Every rule that matches, in file order; an empty list means that the rules are silent."""
+        folded = fold(text[:_READ_CHARACTERS])
+        found = []
+        for rule in self._rules:
+            judged = rule.unless.sub(" ", folded) if rule.unless else folded
+            if match := rule.pattern.search(judged):
+                found.append(GuardHit(rule.id, rule.reason, match[0]))
+        return found
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+@cache
+def starter_guard() -> RuleGuard:
+    """The shipped rules."""
+    rules = load_yaml(Path(__file__).parent / "data" / "guard.yaml", GuardRules)
+    return RuleGuard(rules, starter_taxonomy())

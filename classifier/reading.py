@@ -1,0 +1,129 @@
+"""Reading a ticket: the customer's own words, without history, signatures and machine text.
+
+What is stripped here is stripped from features only; the desk keeps and shows the ticket as it came.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from classifier.datafile import load_yaml
+
+MAX_CHARACTERS = 8_000
+"""Of a longer message the head and the tail are read: reasons stand early or in the last appeal."""
+_HEAD_SHARE = 0.75
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\ufeff]")
+_HTML_TAG = re.compile(
+    r"<(/?)(html|body|div|p|br|span|table|tr|td|a|b|i|u|em|strong|img|font|li|ul|ol|h[1-6]|style|script|head|meta)\b[^<>]{0,2000}>",
+    re.I,
+)
+_HTML_BLOCK = re.compile(r"<(style|script|head)\b.*?</\1\s*>", re.I | re.S)
+_LINE_BREAKING_TAGS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
+
+
+class MailPatterns(BaseModel):
+    """The data file ``mail.yaml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    signature_lines: int
+    quote_headers: tuple[str, ...]
+    device_signatures: tuple[str, ...]
+    signature_marks: tuple[str, ...]
+    sign_offs: tuple[str, ...]
+    boilerplate: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    signature_lines: int
+    quote: re.Pattern[str]
+    device: re.Pattern[str]
+    mark: re.Pattern[str]
+    sign_off: re.Pattern[str]
+    boilerplate: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Compiled:
+    data = load_yaml(Path(__file__).parent / "data" / "mail.yaml", MailPatterns)
+
+    def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+        return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I)
+
+    return _Compiled(
+        data.signature_lines,
+        any_of(data.quote_headers),
+        any_of(data.device_signatures),
+        any_of(data.signature_marks),
+        any_of(data.sign_offs),
+        any_of(data.boilerplate),
+    )
+
+
+def plain(text: str) -> str:
+    """Text without markup, control characters and Windows line ends, in Unicode NFC."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "<" in text and _HTML_TAG.search(text):
+        text = _HTML_BLOCK.sub(" ", text)
+        text = _HTML_TAG.sub(lambda tag: "\n" if tag[2].lower() in _LINE_BREAKING_TAGS else " ", text)
+    if "&" in text:
+        text = html.unescape(text)
+    return unicodedata.normalize("NFC", _CONTROL.sub("", text))
+
+
+def own_words(body: str) -> str:
+    """The part of a mail that its sender wrote now. Never empty where ``body`` has words: a mere quote is kept."""
+    patterns = _patterns()
+    lines = _shorten(plain(body)).split("\n")
+    kept: list[str] = []
+    for line in lines:
+        if patterns.quote.search(line) and any(part.strip() for part in kept):
+            break
+        if patterns.mark.search(line):
+            break
+        if line.lstrip().startswith(">") or patterns.device.search(line) or patterns.boilerplate.search(line):
+            continue
+        kept.append(line)
+    words = "\n".join(_without_signature(kept, patterns)).strip()
+    return words or "\n".join(line.lstrip("> ") for line in lines).strip()
+
+
+def _without_signature(lines: list[str], patterns: _Compiled) -> list[str]:
+    for index in range(len(lines) - 1, 0, -1):
+        following = [line for line in lines[index + 1 :] if line.strip()]
+        if len(following) > patterns.signature_lines:
+            break
+        if patterns.sign_off.search(lines[index]) and any(line.strip() for line in lines[:index]):
+            return lines[:index]
+    return lines
+
+
+def _shorten(text: str) -> str:
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    head = int(MAX_CHARACTERS * _HEAD_SHARE)
+    return text[:head] + "\n" + text[-(MAX_CHARACTERS - head) :]
+
+
+def ticket_text(subject: str, body: str) -> str:
+    """Subject and own words as one text, the subject first, once where the body starts with it."""
+    subject, words = plain(subject).strip(), own_words(body)
+    if not subject or words.lower().startswith(subject.lower()):
+        return words
+    return f"{subject}\n{words}".strip()
+
+
+def sentences(text: str) -> list[str]:
+    """Non-empty sentences and lines of a text, in order."""
+    return [part for part in (raw.strip() for raw in _SENTENCE_END.split(text)) if part]

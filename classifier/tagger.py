@@ -1,0 +1,163 @@
+"""One ticket in, one tag out: reason, calibrated confidence, the decision whether to believe it, and what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from classifier.encoders import Vectors
+from classifier.entities import by_kind, find_entities
+from classifier.features import feature_text
+from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE, GuardHit, RuleGuard
+from classifier.language import LanguageIdentifier
+from classifier.model import ReasonModel
+from classifier.reading import MAX_CHARACTERS, own_words, plain
+from classifier.sentiment import sentiment
+from classifier.taxonomy import OTHER, Autonomy, Taxonomy
+
+Decision = Literal["tagged", "undecided"]
+
+ALTERNATIVES = 5
+"""Reasons listed in a tag, most probable first."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A reason and its calibrated probability, 0..1."""
+
+    id: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a ticket is about.
+
+    ``reason`` is always the best guess; ``decision`` says whether it may be used unattended. ``guard`` holds the ids
+    of the human-only rules that were raised, ``reasons`` the alternatives, ``model`` the version that judged.
+    """
+
+    reason: str
+    confidence: float
+    decision: Decision
+    autonomy: str
+    reasons: tuple[Alternative, ...]
+    guard: tuple[str, ...]
+    language: str
+    sentiment: str
+    entities: dict[str, list[str]] = field(default_factory=dict)
+    model: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The public form of `paretodesk tag` and `POST /v1/tag`, without the id."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a customer wrote."""
+
+    subject: str
+    body: str
+
+
+class Tagger:
+    """Reads, guards and classifies tickets. Works without a model too: then every ticket is `undecided`."""
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        guard: RuleGuard,
+        languages: LanguageIdentifier,
+        model: ReasonModel | None,
+        model_id: str = "",
+    ) -> None:
+        self.taxonomy = taxonomy
+        self.guard = guard
+        self.languages = languages
+        self.model = model
+        self.model_id = model_id
+        self._human_only = taxonomy.with_autonomy(Autonomy.HUMAN_ONLY)
+
+    def tag(self, subject: str, body: str) -> Tag:
+        """Tag one ticket."""
+        return self.tag_many([(subject, body)])[0]
+
+    def tag_many(self, tickets: Sequence[tuple[str, str]]) -> list[Tag]:
+        """Tag tickets given as (subject, body), in order."""
+        return self.tag_with_vectors(tickets)[0]
+
+    def tag_with_vectors(self, tickets: Sequence[tuple[str, str]]) -> tuple[list[Tag], Vectors | None]:
+        """Tags, and the embedding of each ticket ``float32 (n, d)`` for a search that follows (None: no model)."""
+        messages = [Message(subject, body) for subject, body in tickets]
+        if self.model is None:
+            return [self._unjudged(message) for message in messages], None
+        texts = [feature_text(message.subject, message.body) for message in messages]
+        vectors = self.model.encoder.encode(texts)
+        scores = self.model.scores_of(texts, vectors)
+        tags = [
+            self._judged(message, text, probabilities, float(known))
+            for message, text, probabilities, known in zip(
+                messages, texts, scores.probabilities, scores.familiarity, strict=True
+            )
+        ]
+        return tags, vectors
+
+    def _judged(self, message: Message, text: str, probabilities: Any, known: float) -> Tag:
+        assert self.model is not None  # noqa: S101  # only called with a model
+        labels, thresholds = self.model.labels, self.model.thresholds
+        ranked = sorted(range(len(labels)), key=lambda column: -probabilities[column])
+        alternatives = tuple(
+            Alternative(labels[column], round(float(probabilities[column]), 4)) for column in ranked[:ALTERNATIVES]
+        )
+        best = alternatives[0]
+        hits = self._rule_hits(message)
+        danger = sum(float(probabilities[i]) for i, label in enumerate(labels) if label in self._human_only)
+        guard = [hit.rule for hit in hits]
+        if danger >= thresholds.human_only:
+            guard.append(MODEL_RULE)
+        confident = (
+            bool(text.strip())
+            and best.probability >= thresholds.guarantee.threshold
+            and known >= thresholds.familiarity
+            and best.id != OTHER
+        )
+        # A raised guard contradicts an ordinary tag: a person decides.
+        if guard and best.id not in self._human_only:
+            confident = False
+        return self._tag(message, best, alternatives, confident, guard)
+
+    def _unjudged(self, message: Message) -> Tag:
+        hits = self._rule_hits(message)
+        best = Alternative(self.taxonomy.primary(hit.reason for hit in hits) if hits else OTHER, 0.0)
+        return self._tag(message, best, (), False, [*(hit.rule for hit in hits), UNAVAILABLE_RULE])
+
+    def _rule_hits(self, message: Message) -> list[GuardHit]:
+        # The rules read what features do not: a threat in quoted history still needs a person.
+        return self.guard.hits(f"{plain(message.subject)}\n{plain(message.body)}")
+
+    def _tag(
+        self,
+        message: Message,
+        best: Alternative,
+        alternatives: tuple[Alternative, ...],
+        confident: bool,
+        guard: Sequence[str],
+    ) -> Tag:
+        # Identified on the customer's own words: quoted history is often in another language.
+        words = f"{message.subject}\n{own_words(message.body)}".strip()
+        language = self.languages.identify(words)
+        whole = f"{message.subject}\n{plain(message.body)[: 2 * MAX_CHARACTERS]}"
+        return Tag(
+            reason=best.id,
+            confidence=best.probability,
+            decision="tagged" if confident else "undecided",
+            autonomy=str(self.taxonomy[best.id].autonomy) if best.id in self.taxonomy else Autonomy.ASSISTED,
+            reasons=alternatives,
+            guard=tuple(guard),
+            language=language,
+            sentiment=str(sentiment(words)),
+            entities=by_kind(find_entities(whole, language)),
+            model=self.model_id,
+        )

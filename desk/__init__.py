@@ -1,0 +1,19 @@
+"""What happened? Tables, the ledger of events, the inbox, importers and the top-reasons report.
+
+DeskError
+    ├── DatabaseError           desk.database       wrong URL, unreachable server, unknown revision, lost connection
+    ├── UnknownTicketError      desk.ledger         no ticket has this id
+    ├── IncomingTicketError     desk.ticket         an incoming ticket has no text, is too long, has no id, ...
+    ├── UnknownReasonError      desk.inbox          the taxonomy has no such contact reason
+    ├── UntaggedError           desk.inbox          no ticket can be resolved untagged
+    ├── TicketStateError        desk.inbox          the act does not fit the state, for example resolving twice
+    ├── TaggerUnavailableError  desk.tagging        the tagger cannot answer; tickets wait as `undecided`
+    ├── TableError              desk.text_encoding  a file cannot be read as a table of text
+    ├── MappingError            desk.mapping        columns and fields do not fit together
+    ├── RowRefusedError         desk.ticket_rows    one row cannot become a ticket; it goes to the rejects file
+    └── WindowError             desk.top_reasons    a report window that ends before it starts
+"""
+
+
+class DeskError(Exception):
+    """Base of every error of the desk; the message says what was wrong, where, and what to do."""

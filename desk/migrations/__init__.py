@@ -1,0 +1,1 @@
+"""Alembic migrations of the desk's tables; `desk.database.open_database` runs them."""

@@ -1,0 +1,1 @@
+"""What may we say: articles, macros, policy rules, rendering, the index, search and suggestions."""

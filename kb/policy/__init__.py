@@ -1,0 +1,20 @@
+"""What a marketplace forbids to say: rules as data, and the check that every message passes before it is said."""
+
+from kb.policy.checker import CheckedFile, Violation, check, check_file, check_macro, check_rendered
+from kb.policy.message import Attachment, PolicyContext
+from kb.policy.rules import Rule, RuleSet, Severity, rule_set
+
+__all__ = [
+    "Attachment",
+    "CheckedFile",
+    "PolicyContext",
+    "Rule",
+    "RuleSet",
+    "Severity",
+    "Violation",
+    "check",
+    "check_file",
+    "check_macro",
+    "check_rendered",
+    "rule_set",
+]

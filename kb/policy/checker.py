@@ -1,0 +1,197 @@
+"""The policy check: which rules of a marketplace a message breaks, and where."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from classifier.datafile import read_text
+from classifier.language import language_identifier
+from kb.content import ANY_MARKETPLACE
+from kb.macros import Macro, load_macro
+from kb.placeholders import FactType, Vocabulary, starter_vocabulary
+from kb.policy.detectors import detect
+from kb.policy.message import Message, PolicyContext
+from kb.policy.rules import STRICTEST, Applies, RuleSet, Severity, rule_set
+from kb.rendering import Rendered, render_example
+
+_SUBJECT = re.compile(r"\ASubject:[^\n]*\n[ \t]*\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One place where a message breaks a rule. ``span`` is ``(start, end)`` in characters of the checked text."""
+
+    rule: str
+    severity: Severity
+    span: tuple[int, int]
+    message: str
+    remedy: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the message must not be sent."""
+        return self.severity is Severity.BLOCK
+
+    def to_json(self, file: str | Path) -> dict[str, Any]:
+        """The public form: file, rule, severity, span, message, remedy."""
+        return {
+            "file": str(file),
+            "rule": self.rule,
+            "severity": self.severity.value,
+            "span": list(self.span),
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+def check(
+    text: str,
+    *,
+    marketplace: str = STRICTEST,
+    kind: str = "reply",
+    locale: str | None = None,
+    context: PolicyContext | None = None,
+    body_start: int = 0,
+    rules: RuleSet | None = None,
+) -> list[Violation]:
+    """The violations in ``text``, in order of place. Empty means that it may be sent.
+
+    ``kind`` is `reply` or `proactive`; ``locale`` the buyer's language, by default the one that most of the text is
+    in; a subject may stand before ``body_start``. A marketplace without rules of its own is checked by Amazon's.
+    """
+    locale = locale or language_identifier().identify(text[body_start:])
+    message = Message(text, marketplace, kind, locale, context or PolicyContext(), body_start)
+    found: dict[tuple[str, tuple[int, int]], Violation] = {}
+    for rule in (rules or rule_set(marketplace)).rules:
+        if rule.applies is Applies.PROACTIVE and kind != Applies.PROACTIVE.value:
+            continue
+        for detector in rule.detectors:
+            for span in detect(detector, message):
+                violation = Violation(
+                    rule.id, detector.severity or rule.severity, span, rule.message, rule.remedy
+                )
+                kept = found.setdefault((rule.id, span), violation)
+                if violation.blocks and not kept.blocks:
+                    found[rule.id, span] = violation
+    return sorted(_without_contained(list(found.values())), key=lambda v: (v.span, v.rule))
+
+
+def _without_contained(violations: list[Violation]) -> list[Violation]:
+    """A finding inside a wider one of the same rule and severity says nothing new."""
+    return [
+        inner
+        for inner in violations
+        if not any(
+            outer.rule == inner.rule
+            and outer.severity == inner.severity
+            and outer.span != inner.span
+            and outer.span[0] <= inner.span[0]
+            and inner.span[1] <= outer.span[1]
+            for outer in violations
+        )
+    ]
+
+
+def check_rendered(
+    macro: Macro,
+    rendered: Rendered,
+    *,
+    marketplace: str | None = None,
+    locale: str | None = None,
+    context: PolicyContext | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> list[Violation]:
+    """The violations of a macro's rendered text; values that are ids are known to be no phone numbers."""
+    vocabulary = vocabulary or starter_vocabulary()
+    context = context or PolicyContext()
+    ids, words = list(context.not_phones), list(context.other_language)
+    for piece in rendered.inserted:
+        value = rendered.text[piece.start : piece.end]
+        if vocabulary[piece.slot.name].type is FactType.ID:
+            ids.append(value)
+        if vocabulary[piece.slot.name].type in {FactType.ID, FactType.TEXT, FactType.LIST}:
+            words.append(value)
+    known = PolicyContext(**{**context.__dict__, "not_phones": tuple(ids), "other_language": tuple(words)})
+    if marketplace is None:
+        listed = macro.fields.marketplace[0]
+        marketplace = STRICTEST if listed == ANY_MARKETPLACE else listed
+    return check(
+        rendered.text,
+        marketplace=marketplace,
+        kind=macro.fields.kind.value,
+        locale=locale or macro.locale,
+        context=known,
+    )
+
+
+def check_macro(macro: Macro, *, marketplace: str | None = None) -> list[Violation]:
+    """The violations of a macro filled with example facts; spans are those of the macro's body."""
+    rendered = render_example(macro)
+    fulfilment = macro.fields.when.get("order.fulfilment", (None,))
+    context = PolicyContext(fulfilment=fulfilment[0] if len(fulfilment) == 1 else None)
+    return [
+        Violation(
+            violation.rule,
+            violation.severity,
+            _body_span(rendered, violation.span),
+            violation.message,
+            violation.remedy,
+        )
+        for violation in check_rendered(macro, rendered, marketplace=marketplace, context=context)
+    ]
+
+
+def _body_span(rendered: Rendered, span: tuple[int, int]) -> tuple[int, int]:
+    start = rendered.in_body(span[0])
+    last = next((p for p in rendered.inserted if p.start < span[1] <= p.end), None)
+    return start, last.slot.end if last else rendered.in_body(span[1] - 1) + 1
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A message file or macro file, and what is wrong with it."""
+
+    path: Path
+    violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it must not be sent."""
+        return any(violation.blocks for violation in self.violations)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One entry per violation: file, rule, severity, span, message, remedy."""
+        return [violation.to_json(self.path) for violation in self.violations]
+
+
+def check_file(
+    path: Path,
+    *,
+    marketplace: str | None = None,
+    kind: str | None = None,
+    locale: str | None = None,
+    context: PolicyContext | None = None,
+) -> CheckedFile:
+    """Check a macro file (it starts with front matter, which says kind and locale) or a plain message.
+
+    A plain message may start with `Subject: ...` and an empty line; spans count from the start of the file, for
+    a macro from the start of its body. Raises `DataFileError` when the file cannot be read.
+    """
+    text = read_text(path)
+    if text.startswith("---"):
+        return CheckedFile(path, check_macro(load_macro(path), marketplace=marketplace))
+    subject = _SUBJECT.match(text)
+    return CheckedFile(
+        path,
+        check(
+            text.rstrip("\n"),
+            marketplace=marketplace or STRICTEST,
+            kind=kind or "reply",
+            locale=locale,
+            context=context,
+            body_start=subject.end() if subject else 0,
+        ),
+    )

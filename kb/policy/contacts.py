@@ -1,0 +1,137 @@
+"""Links, e-mail addresses and phone numbers in a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+import phonenumbers
+from phonenumbers import Leniency, PhoneNumberMatcher
+
+from kb.policy.message import ORDER_ID, Message
+from kb.policy.rules import Emails, Links, Phones
+
+Span = tuple[int, int]
+
+# Top-level domains that a bare "name.tld" is read as a link for; others need www. or a scheme.
+_BARE_DOMAINS = (
+    "com|net|org|info|biz|shop|store|online|eu|de|fr|es|it|uk|io|ly|me|be|nl|at|ch|pl|us|link|page"
+)
+_LINK = re.compile(
+    r"(?P<scheme>\b(?:https?|ftp|hxxps?)://)?(?P<host>(?:(?<![\w@.-])|(?<=://))"
+    rf"(?:www\.[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_BARE_DOMAINS})\b|(?<=://)[^\s/<>\"')\]]+))"
+    r"(?![\w@])(?P<path>(?::\d+)?[/?#][^\s<>\"')\]]*)?",
+    re.IGNORECASE,
+)
+_SPELLED_LINK = re.compile(
+    r"\b[\w-]+\s*(?:[\[(]\s*(?:dot|punkt|point|punto|\.)\s*[\])]\s*|\s(?:dot|punkt|point|punto)\s)(?:com|net|org|info|shop)\b",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_SPELLED_EMAIL = re.compile(
+    r"\b[\w.+-]+\s*[\[({]\s*(?:at|@|arobase|chiocciola|arroba|klammeraffe|ät)\s*[\])}]\s*[\w-]+(?:\s*(?:\.|[\[(]?(?:dot|punkt|point|punto)[\])]?)\s*\w{2,})+"
+    r"|\b[\w.+-]+\s+(?:at|ät|arobase|chiocciola|arroba)\s+[\w-]+\s+(?:dot|punkt|point|punto)\s+\w{2,}\b",
+    re.IGNORECASE,
+)
+
+# What is no phone number although it has enough digits.
+_NOT_PHONES = (
+    ORDER_ID,
+    re.compile(
+        r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
+    ),
+    re.compile(r"(?:[€$£]|\b(?:EUR|USD|GBP)\b)\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£]|\b(?:EUR|USD|GBP)\b)"),
+    re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{6,}\b"),
+    re.compile(r"\b[A-Za-z]{1,6}[-_#/]\d[\w-]*"),
+)
+_CUE_REACH = 4
+_OWNER_REACH = 8
+
+
+def find_links(detector: Links, message: Message) -> Iterator[Span]:
+    """Links to domains that are not allowed, links without https, and links in words."""
+    addresses = [
+        match.span() for pattern in (_EMAIL, _SPELLED_EMAIL) for match in pattern.finditer(message.text)
+    ]
+    for match in _LINK.finditer(message.text):
+        if any(start <= match.start() < end for start, end in addresses):
+            continue
+        scheme = (match["scheme"] or "").lower()
+        if scheme in {"", "https://"} and _allowed(match["host"].lower(), detector.allowed):
+            continue
+        yield match.start(), match.start() + len(match[0].rstrip(".,;:!?"))
+    for match in _SPELLED_LINK.finditer(message.text):
+        if not any(start < match.end() and match.start() < end for start, end in addresses):
+            yield match.span()
+
+
+def _allowed(host: str, allowed: tuple[str, ...]) -> bool:
+    host = host.split("@")[-1]
+    for domain in allowed:
+        if domain.endswith(".*"):
+            # A country ending is one label or two ("co.uk"); more would let amazon.com.evil.net through.
+            name = re.escape(domain[:-2])
+            if re.fullmatch(rf"(?:[\w-]+\.)*{name}\.(?:com?\.[a-z]{{2}}|[a-z]{{2,3}})", host):
+                return True
+        elif fnmatch(host, domain) or host.endswith(f".{domain}"):
+            return True
+    return False
+
+
+def find_emails(detector: Emails, message: Message) -> Iterator[Span]:
+    """E-mail addresses, as written or spelled out."""
+    for pattern in (_EMAIL, _SPELLED_EMAIL):
+        for match in pattern.finditer(message.text):
+            yield match.span()
+
+
+def find_phones(detector: Phones, message: Message) -> Iterator[Span]:
+    """Phone numbers of the regions, unless they are the carrier's, the manufacturer's or the warranty's."""
+    text = _mask(message.text, message.context.not_phones)
+    found: set[Span] = set()
+    regions = (
+        (message.locale.upper(), *detector.regions)
+        if message.locale.upper() in detector.regions
+        else detector.regions
+    )
+    for region in dict.fromkeys(("ZZ", *regions)):
+        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
+            span = (match.start, match.end)
+            if any(span[0] < end and start < span[1] for start, end in found):
+                continue
+            written = match.raw_string
+            bare = re.fullmatch(r"\d+", written) is not None
+            sure = written.startswith(("+", "00")) or (
+                not bare and phonenumbers.is_valid_number(match.number)
+            )
+            local = bare and written.startswith("0") and region == message.locale.upper()
+            if sure or local or _word_near(message, detector.cue, span, _CUE_REACH):
+                found.add(span)
+    for span in sorted(found):
+        if not _word_near(message, detector.excused_by, span, _OWNER_REACH):
+            yield span
+
+
+def _mask(text: str, values: tuple[str, ...]) -> str:
+    for value in sorted(values, key=len, reverse=True):
+        if value:
+            text = text.replace(value, "x" * len(value))
+    for pattern in _NOT_PHONES:
+        text = pattern.sub(lambda match: "x" * len(match[0]), text)
+    return text
+
+
+def _word_near(message: Message, name: str, span: Span, reach: int) -> bool:
+    """Whether a word of lexicon list ``name`` stands in the span's sentence, ``reach`` words away at most."""
+    folded = message.folded
+    inside = [i for i, origin in enumerate(folded.origin) if span[0] <= origin < span[1]]
+    if not inside:
+        return False
+    here = (inside[0], inside[-1] + 1)
+    start, end = message.sentence_around(here[0])
+    for lexicon in message.lexicons:
+        for found in lexicon.find(name, folded):
+            if start <= found[0] < end and folded.words_between(found, here) <= reach:
+                return True
+    return False

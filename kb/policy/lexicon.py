@@ -1,0 +1,155 @@
+"""Phrases of five languages as data, found with word boundaries and simple negation.
+
+A phrase is a row of words, any case, accents optional:
+`discount*` any ending · `leave|write` either · `a?` may be absent · `..` up to four words of the same sentence,
+`...` up to eight.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from classifier.datafile import load_yaml
+
+LEXICONS = Path(__file__).parent / "lexicons"
+
+# Between two words of a phrase: blanks, quotes, hyphens, emphasis marks and a single line break, but no sentence end.
+_SEPARATOR = r"(?:[^\w.!?;:\n]|\n(?!\s*\n)){1,3}"
+_GAPS = {mark: rf"(?:{_SEPARATOR}[\w'%]+){{0,{most}}}?" for mark, most in (("..", 4), ("...", 8))}
+_CLAUSE_END = re.compile(r"[.!?;:,()\n–—]")
+_APOSTROPHES = {"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"}
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A text in lower case without accents and invisible characters, and where each character came from."""
+
+    text: str
+    origin: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the original text behind ``[start, end)``."""
+        return self.origin[start], self.origin[end - 1] + 1
+
+    @cached_property
+    def word_starts(self) -> list[int]:
+        """Where words begin, for counting the words between two positions."""
+        return [match.start() for match in re.finditer(r"[\w'%]+", self.text)]
+
+    def words_between(self, first: tuple[int, int], second: tuple[int, int]) -> int:
+        """Number of words strictly between two spans; 0 where they touch or overlap."""
+        left, right = sorted((first, second))
+        return max(0, bisect_left(self.word_starts, right[0]) - bisect_left(self.word_starts, left[1]))
+
+
+def fold(text: str) -> Folded:
+    """Lower case, no accents, no zero-width characters, straight apostrophes; positions are kept."""
+    letters: list[str] = []
+    origin: list[int] = []
+    for position, character in enumerate(text):
+        for piece in unicodedata.normalize("NFKD", _APOSTROPHES.get(character, character)).lower():
+            if unicodedata.category(piece) not in {"Mn", "Cf"}:
+                letters.append(piece)
+                origin.append(position)
+    return Folded("".join(letters), tuple(origin))
+
+
+class Lexicon(BaseModel):
+    """One language's data file: phrase lists by name and how that language negates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: str
+    lists: dict[str, tuple[str, ...]]
+    negators: dict[int, tuple[str, ...]]
+    """Words before a phrase that negate it, by how many words may lie between."""
+    negators_after: tuple[str, ...] = ()
+    not_negations: tuple[str, ...] = ()
+    """Phrases that contain a negator but deny nothing ("do not miss")."""
+    reach_after: int = Field(default=6, ge=0)
+
+    @cached_property
+    def _compiled(self) -> dict[str, re.Pattern[str]]:
+        return {name: phrase_pattern(phrases) for name, phrases in self.lists.items() if phrases}
+
+    @cached_property
+    def _negations(self) -> list[tuple[int, re.Pattern[str]]]:
+        return [(reach, phrase_pattern(words)) for reach, words in self.negators.items()]
+
+    @cached_property
+    def _negation_after(self) -> re.Pattern[str] | None:
+        return phrase_pattern(self.negators_after) if self.negators_after else None
+
+    @cached_property
+    def _harmless(self) -> re.Pattern[str] | None:
+        return phrase_pattern(self.not_negations) if self.not_negations else None
+
+    def find(self, name: str, folded: Folded) -> Iterator[tuple[int, int]]:
+        """Spans in the folded text of the phrases of list ``name``."""
+        if pattern := self._compiled.get(name):
+            for match in pattern.finditer(folded.text):
+                yield match.span()
+
+    def negated(self, span: tuple[int, int], folded: Folded) -> bool:
+        """Whether the clause around ``span``, or a word in a gap of it, denies it."""
+        text = _without(self._harmless, folded.text) if self._harmless else folded.text
+        clause_starts = [match.end() for match in _CLAUSE_END.finditer(text, 0, span[0])]
+        before = clause_starts[-1] if clause_starts else 0
+        for reach, pattern in self._negations:
+            for match in pattern.finditer(text, before, span[1]):
+                if folded.words_between(match.span(), span) <= reach:
+                    return True
+        if self._negation_after is None:
+            return False
+        end = _CLAUSE_END.search(text, span[1])
+        after = self._negation_after.search(text, span[1], end.start() if end else len(text))
+        return after is not None and folded.words_between(span, after.span()) <= self.reach_after
+
+
+def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str]:
+    """One pattern for all ``phrases`` over folded text; the longest alternatives first."""
+    ordered = [fold(phrase).text for phrase in sorted(phrases, key=len, reverse=True)]
+    # One boundary before all alternatives keeps the engine from trying each of them inside of words.
+    words = "|".join(f"(?:{_phrase(phrase)})" for phrase in ordered if re.match(r"\w", phrase))
+    signs = [f"(?:{_phrase(phrase)})" for phrase in ordered if not re.match(r"\w", phrase)]
+    return re.compile("|".join(([rf"(?<!\w)(?=\w)(?:{words})"] if words else []) + signs))
+
+
+@lru_cache(maxsize=256)
+def _without(harmless: re.Pattern[str], text: str) -> str:
+    return harmless.sub(lambda match: "x" * len(match[0]), text)
+
+
+def _phrase(phrase: str) -> str:
+    pattern = ""
+    joined = False
+    for word in phrase.split():
+        if word in _GAPS:
+            pattern += _GAPS[word]
+            continue
+        alternatives = "|".join(_word(option) for option in word.rstrip("?").split("|"))
+        piece = f"(?:{alternatives})"
+        if word.endswith("?"):
+            pattern += f"(?:{_SEPARATOR}{piece})?" if joined else f"(?:{piece}{_SEPARATOR})?"
+        else:
+            pattern += f"{_SEPARATOR}{piece}" if joined else piece
+            joined = True
+    return pattern + (r"(?!\w)" if re.search(r"[\w*?]$", phrase) else "")
+
+
+def _word(word: str) -> str:
+    return re.escape(word.rstrip("*")) + (r"\w*" if word.endswith("*") else "")
+
+
+@cache
+def starter_lexicons() -> tuple[Lexicon, ...]:
+    """The shipped lexicons, one per language. Raises `DataFileError`."""
+    return tuple(load_yaml(path, Lexicon) for path in sorted(LEXICONS.glob("*.yaml")))

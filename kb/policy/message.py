@@ -1,0 +1,90 @@
+"""A message as the detectors see it, and the context that only the desk knows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from kb.policy.lexicon import Folded, Lexicon, fold, starter_lexicons
+
+ORDER_ID = re.compile(r"(?<![\w-])\d{3}-\d{7}-\d{7}(?![\w-])")
+SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)|\n\s*\n|\n")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message; ``kind`` is instructions, invoice, warranty or anything else."""
+
+    name: str
+    kind: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class PolicyContext:
+    """What the desk knows about order, buyer and ticket; None means not known, and rules stay silent on it."""
+
+    order_id: str | None = None
+    fulfilment: str | None = None
+    """`amazon` or `merchant`."""
+    feedback_requests: int | None = None
+    """How many review or feedback requests this order already had."""
+    opted_out: bool | None = None
+    critical: bool = False
+    """The order cannot be completed without this message."""
+    completed_at: dt.datetime | None = None
+    sent_at: dt.datetime | None = None
+    attachments: tuple[Attachment, ...] | None = None
+    not_phones: tuple[str, ...] = ()
+    """Identifiers of this order that only look like phone numbers (tracking, RMA, SKU ...)."""
+    other_language: tuple[str, ...] = ()
+    """Inserted values whose language says nothing about the message (titles, names)."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text about to be sent. ``body_start`` is where the body begins when a subject stands before it."""
+
+    text: str
+    marketplace: str
+    kind: str
+    locale: str
+    context: PolicyContext
+    body_start: int = 0
+
+    @property
+    def body(self) -> str:
+        """The text without the subject."""
+        return self.text[self.body_start :]
+
+    @cached_property
+    def folded(self) -> Folded:
+        """The text folded for the lexicons."""
+        return fold(self.text)
+
+    @property
+    def lexicons(self) -> tuple[Lexicon, ...]:
+        """Those of all languages."""
+        return starter_lexicons()
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """Spans of the sentences of the folded text, without the blanks around them."""
+        text = self.folded.text
+        cuts = [0, *(match.end() for match in SENTENCE_END.finditer(text)), len(text)]
+        spans = []
+        for start, end in pairwise(cuts):
+            piece = text[start:end]
+            if piece.strip():
+                spans.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
+        return spans
+
+    def sentence_around(self, position: int) -> tuple[int, int]:
+        """The sentence of the folded text that holds ``position``."""
+        return next(
+            (span for span in self.sentences if span[0] <= position < span[1]), (0, len(self.folded.text))
+        )

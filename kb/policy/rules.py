@@ -1,0 +1,229 @@
+"""Policy rules as data: what each forbids, when it applies, and which detectors look for it."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from classifier.datafile import load_yaml
+from kb.policy.lexicon import starter_lexicons
+
+RULE_SETS = Path(__file__).parent
+STRICTEST = "amazon"
+
+
+class Severity(StrEnum):
+    """A block must not be sent; a warning may be, by a person who read it."""
+
+    BLOCK = "block"
+    WARN = "warn"
+
+
+class Applies(StrEnum):
+    """Which messages a rule is for."""
+
+    ALL = "all"
+    PROACTIVE = "proactive"
+
+
+def _compile(value: object) -> object:
+    return re.compile(value, re.MULTILINE) if isinstance(value, str) else value
+
+
+Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+
+
+class _Detector(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    severity: Severity | None = None
+    """Overrides the rule's severity for what this detector finds."""
+
+
+class Phrases(_Detector):
+    """A phrase of a lexicon list, unless its clause denies it."""
+
+    kind: Literal["phrases"]
+    list: str
+    negatable: bool = True
+    declared_language_only: bool = False
+    fulfilment: str | None = None
+    """Look only when the order is fulfilled so; silent where that is not known."""
+
+
+class Near(_Detector):
+    """A phrase of one list within some words of a phrase of another."""
+
+    kind: Literal["near"]
+    list: str
+    other: str
+    within: int = Field(ge=0)
+    negatable: tuple[str, ...] = ()
+    """Which of the two lists a denial takes away."""
+
+
+class Pattern(_Detector):
+    """A regular expression over the text as written."""
+
+    kind: Literal["pattern"]
+    pattern: Regex
+
+
+class Links(_Detector):
+    """A link whose domain is not allowed, or that is not https."""
+
+    kind: Literal["links"]
+    allowed: tuple[str, ...]
+    """Domains; `amazon.*` stands for every country."""
+
+
+class Emails(_Detector):
+    """An e-mail address, also in words."""
+
+    kind: Literal["emails"]
+
+
+class Phones(_Detector):
+    """A phone number, after ids, dates and amounts are masked."""
+
+    kind: Literal["phones"]
+    excused_by: str
+    cue: str
+    regions: tuple[str, ...]
+
+
+class Length(_Detector):
+    """More characters than allowed."""
+
+    kind: Literal["length"]
+    at_most: int = Field(ge=1)
+
+
+class Language(_Detector):
+    """A paragraph in another language than the buyer's."""
+
+    kind: Literal["language"]
+    min_letters: int = Field(ge=1)
+
+
+class OrderId(_Detector):
+    """No order id in the message, or not this order's."""
+
+    kind: Literal["order_id"]
+
+
+class OtherOrder(_Detector):
+    """The id of another order than the ticket's; silent where that is not known."""
+
+    kind: Literal["other_order"]
+
+
+class CourtesyOnly(_Detector):
+    """Nothing but greetings, thanks and offers to help."""
+
+    kind: Literal["courtesy_only"]
+    list: str
+    short_sentence: int
+
+
+class RepeatedRequest(_Detector):
+    """A review request where the order already had one; silent without history."""
+
+    kind: Literal["repeated_request"]
+    list: str
+
+
+class OptedOut(_Detector):
+    """The buyer opted out of messages that are not critical; silent without that flag."""
+
+    kind: Literal["opted_out"]
+
+
+class LateContact(_Detector):
+    """Sent too long after the order was completed; silent without dates."""
+
+    kind: Literal["late_contact"]
+    days: int
+
+
+class Attachments(_Detector):
+    """Attachments of a wrong kind, size or number; silent without attachments."""
+
+    kind: Literal["attachments"]
+    kinds: tuple[str, ...]
+    max_bytes: int
+    max_files: int
+
+
+Detector = Annotated[
+    Phrases
+    | Near
+    | Pattern
+    | Links
+    | Emails
+    | Phones
+    | Length
+    | Language
+    | OrderId
+    | OtherOrder
+    | CourtesyOnly
+    | RepeatedRequest
+    | OptedOut
+    | LateContact
+    | Attachments,
+    Field(discriminator="kind"),
+]
+
+
+class Rule(BaseModel):
+    """One rule of a marketplace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^R\d\d$")
+    statement: str
+    severity: Severity
+    applies: Applies
+    detectors: tuple[Detector, ...] = Field(min_length=1)
+    message: str
+    remedy: str
+    source: tuple[str, ...]
+    note: str | None = None
+
+
+class RuleSet(BaseModel):
+    """The rules of one marketplace at one version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    marketplace: str
+    version: int
+    as_of: str
+    rules: tuple[Rule, ...]
+
+    @model_validator(mode="after")
+    def _lists_exist(self) -> RuleSet:
+        known = {name for lexicon in starter_lexicons() for name in lexicon.lists}
+        for rule in self.rules:
+            for detector in rule.detectors:
+                fields = ("list", "other", "excused_by", "cue")
+                named = {str(getattr(detector, field)) for field in fields if getattr(detector, field, None)}
+                if unknown := named - known:
+                    raise ValueError(f"rule {rule.id} names unknown lexicon lists {sorted(unknown)}")
+        ids = [rule.id for rule in self.rules]
+        if twice := {i for i in ids if ids.count(i) > 1}:
+            raise ValueError(f"rules listed twice: {sorted(twice)}")
+        return self
+
+
+@cache
+def rule_set(marketplace: str) -> RuleSet:
+    """The shipped rules of ``marketplace``; Amazon's, the strictest, where it has no rules of its own."""
+    path = RULE_SETS / f"{marketplace}.yaml"
+    known = {file.stem for file in RULE_SETS.glob("*.yaml")}
+    return load_yaml(path if marketplace in known else RULE_SETS / f"{STRICTEST}.yaml", RuleSet)

@@ -1,0 +1,1 @@
+"""Fitted artefacts: bundle layout, trust, registry and cards. Knows bytes and figures, not classifiers."""

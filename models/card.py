@@ -1,0 +1,95 @@
+"""The model card: what a model was fitted on, what it can do, when it abstains. Markdown, from plain figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def render_card(
+    *,
+    name: str,
+    version: str,
+    created_at: str,
+    data: Mapping[str, Any],
+    fit: Mapping[str, Any],
+    evaluation: Mapping[str, Any] | None,
+    guarantees: Sequence[Mapping[str, Any]],
+    verdict: Mapping[str, Any] | None = None,
+) -> str:
+    """The card as Markdown. ``data`` and ``fit`` are listed as they come; the others have the shapes of
+
+    `training.evaluation.Evaluation.to_json`, `classifier.abstention.Guarantee` and
+    `training.promotion.Verdict.to_json`.
+    """
+    parts = [f"# Model card: {name} {version}", "", f"Fitted {created_at}.", ""]
+    parts += ["## Data", "", *_bullets(data), "", "## Fit", "", *_bullets(fit), ""]
+    parts += ["## When it abstains", "", *_guarantees(guarantees), ""]
+    if evaluation:
+        parts += ["## Measured on tickets that it never learned from", "", *_overall(evaluation), ""]
+        parts += _table(
+            "By language",
+            ("language", "n", "accuracy", "macro-F1", "coverage", "error when tagged"),
+            (
+                (key, f["n"], _f(f["accuracy"]), _f(f["macro_f1"]), _f(f["coverage"]), _f(f["selective_error"]))
+                for key, f in evaluation["per_language"].items()
+            ),
+        )
+        parts += _table(
+            "By label",
+            ("label", "n", "precision", "recall", "F1", "coverage", "error when tagged"),
+            (
+                (
+                    key, f["n"], _f(f["precision"]), _f(f["recall"]), _f(f["f1"]),
+                    _f(f["coverage"]), _f(f["selective_error"]),
+                )
+                for key, f in evaluation["per_label"].items()
+            ),
+        )  # fmt: skip
+        parts += _table("Most frequent confusions", ("is", "was taken for", "times"), evaluation["confusions"])
+    if verdict:
+        parts += ["## Against the champion", "", "Promoted." if verdict["promote"] else "Refused.", ""]
+        parts += [f"- {reason}" for reason in verdict["because"]] + [""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _guarantees(guarantees: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for g in guarantees:
+        if g["coverage"] > 0:
+            lines.append(
+                f"- At most {g['target']:.0%} of tagged tickets wrong, with {1 - g['delta']:.0%} confidence on tickets "
+                f"like the training data: confidence from {g['threshold']:.3f}, {g['coverage']:.1%} of tickets tagged "
+                f"({g['error']:.2%} wrong among them, n = {g['n']})."
+            )
+        else:
+            lines.append(f"- At most {g['target']:.0%} wrong cannot be guaranteed on this data: coverage 0.")
+    return lines or ["- No guarantee was computed."]
+
+
+def _overall(evaluation: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"- n = {evaluation['n']}, accuracy {evaluation['accuracy']:.3f}, macro-F1 {evaluation['macro_f1']:.3f}, "
+        f"expected calibration error {evaluation['ece']:.3f}",
+        f"- tagged {evaluation['coverage']:.1%}, wrong among them {_f(evaluation['selective_error'])}",
+    ]
+    if evaluation.get("guard_recall") is not None:
+        lines.append(
+            f"- model half of the human-only guard: recall {evaluation['guard_recall']:.3f}, "
+            f"false alarms {evaluation['guard_false_alarms']:.3f}"
+        )
+    return lines
+
+
+def _bullets(values: Mapping[str, Any]) -> list[str]:
+    return [f"- {key}: {value}" for key, value in values.items()]
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + "-|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _f(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,113 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import bot
+from bot import EmptyMessageError, MessageTooLongError, UnknownSessionError, WrongTokenError
+from desk import DeskError
+from desk.database import DatabaseError
+from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
+from desk.ledger import UnknownTicketError
+from desk.ticket import IncomingTicketError
+from desk.top_reasons import WindowError
+from service import problems
+from service.limits import BodyLimit
+from service.pages import STATIC, page
+from service.routes import chat, console, reports, tags, tickets
+from service.wiring import Services
+
+WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+KNOWN_ERRORS: dict[type[Exception], int] = {
+    UnknownTicketError: 404,
+    UnknownReasonError: 422,
+    UntaggedError: 409,
+    TicketStateError: 409,
+    IncomingTicketError: 422,
+    WindowError: 422,
+    DatabaseError: 503,
+    DeskError: 400,
+    UnknownSessionError: 404,
+    WrongTokenError: 404,
+    MessageTooLongError: 422,
+    EmptyMessageError: 422,
+}
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over opened services; who opened them closes them."""
+    settings = services.settings
+    app = FastAPI(
+        title="paretodesk",
+        version=version("paretodesk"),
+        description="Ticket tagging, suggestions, chat and reports for marketplace sellers.",
+    )
+    app.state.services = services
+    problems.install(app, KNOWN_ERRORS)
+    if settings.local:
+        # Another web page must not reach a desk without a password by pointing its own name at 127.0.0.1.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", "testserver"])
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+    app.add_middleware(BodyLimit)
+    app.middleware("http")(_headers)
+    for module in (tags, tickets, chat, reports, console):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def home(request: Request) -> str:
+        return page("home.html", site=settings.sites[0] if settings.sites else "demo", origin=str(request.base_url).rstrip("/"))
+
+    @app.get("/widget.js", include_in_schema=False)
+    def widget() -> FileResponse:
+        return FileResponse(WIDGET, media_type="text/javascript", headers={"Cache-Control": "public, max-age=300"})
+
+    @app.get("/healthz", tags=["health"])
+    def healthy() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    def ready(response: Response) -> dict[str, Any]:
+        """Whether intake works (else 503), and what works less well: tickets then wait as `undecided`."""
+        problem = None
+        try:
+            services.desk.coverage()
+        except DatabaseError as error:
+            response.status_code, problem = 503, str(error)
+        _ = services.tagger.tagger
+        degraded = [note for note in (services.tagger.problem, services.index_problem) if note]
+        status = "unavailable" if problem else "degraded" if degraded else "ready"
+        return {"status": status, "model": services.tagger.model_id, "problem": problem, "degraded": degraded}
+
+    return app
+
+
+async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    # The API documentation of FastAPI is the one page that loads foreign scripts; it carries no data.
+    if request.url.path not in {"/docs", "/redoc"}:
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+    return response

@@ -1,0 +1,45 @@
+"""The command line: `paretodesk ...`. Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+import typer
+
+from service.commands import chatting, deskwork, knowledge, learning, serving, tagging
+from service.console_output import notes
+from service.errors import EXPECTED
+
+app = typer.Typer(
+    help="Tag tickets, suggest answers, chat, report and retrain for marketplace sellers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for room in (tagging, learning, knowledge, chatting, deskwork, serving):
+    room.add_to(app)
+
+
+def main() -> None:
+    """Run a command; expected errors become one message on stderr and exit code 2, never a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except EXPECTED as error:
+        notes.print("[bold red]error:[/]", end=" ")
+        notes.print(str(error), markup=False, highlight=False)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (KeyboardInterrupt, click.Abort):
+        notes.print("stopped")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What the command line prints: results to stdout, progress and messages to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+out = Console()
+notes = Console(stderr=True)
+
+Step = Callable[[str, int, int], None]
+
+
+def print_json(data: Any) -> None:
+    """Machine-readable output, exactly one JSON document."""
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def note(message: str) -> None:
+    """A remark for the reader, not part of the result."""
+    notes.print(escape(message), highlight=False)
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Stop with a message and an exit code."""
+    notes.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Step]:
+    """A bar on stderr for functions that report (what, done, total); each new ``what`` gets its own line."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=notes,
+        transient=False,
+    ) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield step

@@ -1,0 +1,35 @@
+"""The errors that a user can cause or mend: each has a message that says what was wrong, where and what to do."""
+
+from __future__ import annotations
+
+from bot import BotError
+from classifier.datafile import DataFileError
+from classifier.encoders import EncoderError
+from classifier.model import ModelFormatError
+from desk import DeskError
+from kb.content import ContentError
+from kb.index import KnowledgeIndexError
+from kb.knowledge import KnowledgeNotSyncedError
+from models.bundle import BundleError
+from models.signing import SigningError
+from service.settings import SettingsError
+from training.corpus import CorpusError
+from training.fitting import FitError
+from training.shift import ShiftError
+
+EXPECTED: tuple[type[Exception], ...] = (
+    BotError,
+    BundleError,
+    ContentError,
+    CorpusError,
+    DataFileError,
+    DeskError,
+    EncoderError,
+    FitError,
+    KnowledgeIndexError,
+    KnowledgeNotSyncedError,
+    ModelFormatError,
+    SettingsError,
+    ShiftError,
+    SigningError,
+)

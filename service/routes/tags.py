@@ -1,0 +1,42 @@
+"""`POST /v1/tag`: tag one or up to 1,000 texts without storing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.routes.dependencies import ServicesDep, Staff
+
+MAX_TEXTS = 1_000
+MAX_CHARACTERS = 1_048_576
+
+router = APIRouter(prefix="/v1", tags=["tags"], dependencies=[Staff])
+
+
+class TextIn(BaseModel):
+    """A ticket to tag. ``body`` must have a character that is not white space."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str | None = Field(None, max_length=200)
+    subject: str = Field("", max_length=2_000)
+    body: str = Field(max_length=MAX_CHARACTERS, pattern=r"\S")
+
+
+class TextsIn(BaseModel):
+    """Up to 1,000 tickets to tag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    texts: list[TextIn] = Field(min_length=1, max_length=MAX_TEXTS)
+
+
+@router.post("/tag")
+def tag(request: TextIn | TextsIn, services: ServicesDep) -> dict[str, Any]:
+    """Tag one text (``{subject?, body}``) or many (``{texts: [...]}``, answered as ``{tags: [...]}`` in order)."""
+    texts = request.texts if isinstance(request, TextsIn) else [request]
+    tags = services.tagger.tag_many([(text.subject, text.body) for text in texts])
+    answers = [{"id": text.id, **tag.to_json()} for text, tag in zip(texts, tags, strict=True)]
+    return {"tags": answers} if isinstance(request, TextsIn) else answers[0]

@@ -1,0 +1,68 @@
+"""Tickets in, and what to answer them with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from desk.inbox import IncomingTicket
+from service.routes.dependencies import ServicesDep, Staff
+from service.suggesting import suggestions_for, ticket_json
+
+router = APIRouter(prefix="/v1/tickets", tags=["tickets"], dependencies=[Staff])
+
+
+class TicketIn(BaseModel):
+    """A ticket as another system delivers it. The same ``source`` and ``external_id`` again has no second effect."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field("api", min_length=1, max_length=100)
+    external_id: str | None = Field(None, min_length=1, max_length=200)
+    channel: str = Field("api", min_length=1, max_length=50)
+    subject: str = Field("", max_length=2_000)
+    body: str = Field(max_length=1_048_576, pattern=r"\S")
+    marketplace: str | None = Field(None, max_length=50)
+    customer_email: str | None = Field(None, max_length=320)
+    customer_name: str | None = Field(None, max_length=200)
+    order_id: str | None = Field(None, max_length=100)
+    asin: str | None = Field(None, max_length=20)
+    carrier: str | None = Field(None, max_length=50)
+    created_at: datetime | None = None
+
+
+@router.post("", status_code=201)
+def receive(
+    ticket: TicketIn,
+    services: ServicesDep,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> dict[str, Any]:
+    """Store a ticket. 201 means that it is on disk; 200 that this delivery was there already.
+
+    ``Idempotency-Key`` stands in for a missing ``external_id``.
+    """
+    data = ticket.model_dump()
+    data["external_id"] = ticket.external_id or idempotency_key or str(uuid4())
+    received = services.desk.receive(IncomingTicket(**data))
+    if received.duplicate:
+        response.status_code = 200
+    else:
+        services.desk.tag(received.ticket_id, services.tagger.tag(ticket.subject, ticket.body))
+    return ticket_json(services, received.ticket_id) | {"duplicate": received.duplicate}
+
+
+@router.get("/{ticket_id}")
+def show(ticket_id: str, services: ServicesDep) -> dict[str, Any]:
+    """One ticket with its state and everything that happened to it."""
+    return ticket_json(services, ticket_id)
+
+
+@router.get("/{ticket_id}/suggestions")
+def suggestions(ticket_id: str, services: ServicesDep) -> dict[str, Any]:
+    """The tag, up to three macros rendered for this order (or what is missing), up to three passages, and why."""
+    return suggestions_for(services, ticket_id)

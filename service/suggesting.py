@@ -1,0 +1,90 @@
+"""What an agent sees beside a ticket: facts of the order, filled macros, passages, and the ticket's story."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from classifier.features import feature_text
+from desk.ticket import TicketView
+from service.wiring import Services
+
+REPLY_WITHIN = timedelta(hours=24)
+"""Amazon's response clock, docs/domain.md section 3; weekends count."""
+ORDER_ID = "order.id"
+
+
+def order_facts(services: Services, view: TicketView) -> dict[str, object]:
+    """Facts that macros may use for this ticket: the order's, the customer's name, who answers and by when."""
+    ticket = view.ticket
+    facts: dict[str, object] = {
+        "agent.name": services.settings.agent,
+        "shop.name": services.settings.shop,
+        "reply.deadline": (ticket.created_at + REPLY_WITHIN).date().isoformat(),
+    }
+    if ticket.customer_name:
+        facts["buyer.name"] = ticket.customer_name
+    if ticket.order_id:
+        facts[ORDER_ID] = ticket.order_id
+        if order := services.orders.facts(ticket.order_id):
+            facts |= dict(order.facts)
+    return facts
+
+
+def locale_of(services: Services, view: TicketView) -> str:
+    """The language to answer in: as tagged, as delivered, or English."""
+    for language in (view.state.tagged_language, view.ticket.language):
+        if language in services.taxonomy.locales:
+            return str(language)
+    return "en"
+
+
+def suggestions_for(services: Services, ticket_id: str, reason: str | None = None) -> dict[str, Any]:
+    """Macros and passages for a ticket, for its own reason or another that an agent considers."""
+    view = services.desk.ticket(ticket_id)
+    chosen = reason or view.state.reason
+    text = feature_text(view.ticket.subject, view.ticket.body)
+    locale = locale_of(services, view)
+    found = services.knowledge.suggest(
+        text, chosen, order_facts(services, view), locale, view.ticket.marketplace or _marketplace(view.ticket.channel)
+    )
+    return {"ticket_id": ticket_id, "tag": state_json(view), "locale": locale, **found.to_json()}
+
+
+def _marketplace(channel: str) -> str | None:
+    return channel if channel in {"amazon", "ebay", "walmart"} else None
+
+
+def state_json(view: TicketView) -> dict[str, Any]:
+    """The state's public fields; times in ISO 8601."""
+    state = view.state
+    return {
+        "reason": state.reason,
+        "confidence": state.confidence,
+        "decision": str(state.decision),
+        "autonomy": state.autonomy,
+        "guard": list(state.guard),
+        "language": state.tagged_language,
+        "confirmed_by": state.confirmed_by,
+        "status": str(state.status),
+        "model": state.model,
+    }
+
+
+def ticket_json(services: Services, ticket_id: str) -> dict[str, Any]:
+    """One ticket with its state, order facts and ledger."""
+    view = services.desk.ticket(ticket_id)
+    events = services.desk.events(ticket_id)
+    ticket = {key: value for key, value in asdict(view.ticket).items() if value is not None}
+    return {
+        **ticket,
+        "created_at": view.ticket.created_at.isoformat(),
+        "received_at": view.ticket.received_at.isoformat(),
+        "state": state_json(view),
+        "facts": order_facts(services, view),
+        "events": [
+            {"kind": str(event.kind), "at": event.at.isoformat(), "actor": event.actor, "data": dict(event.data)}
+            for event in events
+        ],
+    }

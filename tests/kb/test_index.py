@@ -1,0 +1,162 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.encoders import Encoder
+from kb.articles import Audience, Passage, load_articles
+from kb.index import IndexAuditError, IndexLockedError, KnowledgeIndex
+from kb.scope import Scope
+
+
+@pytest.fixture
+def passages(write_article, tmp_path) -> list[Passage]:
+    write_article(
+        "track",
+        body="## Late parcel\n\nOpen Your Orders and choose Track package.\n\n## Lost\n\nWe trace it.",
+    )
+    write_article(
+        "return", reason="return_request", body="## Send it back\n\nPrint the label in Your Orders."
+    )
+    write_article("inside", audience="agent", body="## Escalate\n\nCall the depot.")
+    write_article("ebay", marketplace="ebay", body="## On eBay\n\nOpen the purchase history.")
+    write_article("track", locale="de", body="## Spätes Paket\n\nÖffnen Sie Meine Bestellungen.")
+    return [passage for article in load_articles(tmp_path / "articles") for passage in article.passages]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "index"
+
+
+def builds(folder: Path) -> list[Path]:
+    return sorted(folder.glob("build-*"))
+
+
+def test_passages_are_found_by_their_vectors_within_the_scope(passages, folder, encoder):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+        assert index.count == 6
+        vector = encoder.encode(["How do I send it back?"])[0]
+        hits = index.search(vector, Scope("en", marketplace="amazon"), k=10)
+        assert hits[0].passage_id == "en/return#1"
+        assert {hit.passage_id for hit in hits} == {"en/return#1", "en/track#1", "en/track#2"}
+        agent = index.search(vector, Scope("en", Audience.AGENT, "ebay"), k=10)
+        assert {hit.passage_id for hit in agent} >= {"en/inside#1", "en/ebay#1"}
+        ids, vectors = index.vectors()
+        row = ids.index("en/return#1")
+        assert hits[0].cosine == pytest.approx(float(vectors[row] @ vector), abs=1e-4)
+
+
+def test_an_unchanged_rebuild_does_nothing_and_a_change_encodes_only_what_changed(
+    passages, folder, encoder, write_article, tmp_path
+):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        first = index.rebuild(passages)
+        assert (first.changed, first.encoded) == (True, 6)
+        [build] = builds(folder)
+        assert not index.rebuild(passages).changed
+        assert builds(folder) == [build]
+        write_article(
+            "return", reason="return_request", body="## Send it back\n\nBring it to the post office."
+        )
+        changed = [
+            passage for article in load_articles(tmp_path / "articles") for passage in article.passages
+        ]
+        seen: list[tuple[int, int]] = []
+        second = index.rebuild(changed, progress=lambda done, total: seen.append((done, total)))
+        assert (second.changed, second.encoded) == (True, 1)
+        assert seen[-1] == (6, 6)
+        assert len(builds(folder)) == 1
+        assert builds(folder) != [build]
+
+
+def test_a_deleted_passage_leaves_the_disk(passages, folder, encoder):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+        index.rebuild(passages[:-1])
+        assert passages[-1].id not in index.vectors()[0]
+    held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert passages[0].id.encode() in held
+    assert passages[-1].id.encode() not in held
+
+
+def test_the_index_is_there_after_reopening_and_the_pointer_names_it(passages, folder, encoder):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+    assert (
+        json.loads((folder / "current.json").read_text(encoding="utf-8"))["folder"] == builds(folder)[0].name
+    )
+    with KnowledgeIndex.open(folder, encoder) as index:
+        assert index.count == 6
+        assert not index.rebuild(passages).changed
+
+
+def test_a_second_owner_is_refused_also_from_another_process(passages, folder, encoder):
+    with KnowledgeIndex.open(folder, encoder):
+        with pytest.raises(IndexLockedError, match="open in another process"):
+            KnowledgeIndex.open(folder, encoder)
+        code = (
+            "import sys; from pathlib import Path; from kb.index import *\n"
+            "try: KnowledgeIndex.open(Path(sys.argv[1]), None)\n"
+            "except IndexLockedError as error: print(error)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert "stop it, or use another folder" in done.stdout
+    KnowledgeIndex.open(folder, encoder).close()
+
+
+@pytest.mark.parametrize("damage", ["pointer", "files", "foreign"])
+def test_a_damaged_index_is_empty_and_rebuilt_from_the_passages(passages, folder, encoder, damage):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+    if damage == "pointer":
+        (folder / "current.json").write_text("{", encoding="utf-8")
+    elif damage == "files":
+        for path in builds(folder)[0].glob("*.sqlite3*"):
+            path.unlink()
+    else:
+        pointer = json.loads((folder / "current.json").read_text(encoding="utf-8"))
+        (folder / "current.json").write_text(json.dumps({**pointer, "encoder": "other"}), encoding="utf-8")
+    with KnowledgeIndex.open(folder, encoder) as index:
+        assert index.count == 0
+        assert index.search(encoder.encode(["x"])[0], Scope("en"), 3) == []
+        index.rebuild(passages)
+        assert index.count == 6
+    assert len(builds(folder)) == 1
+
+
+def test_a_build_that_does_not_find_itself_is_thrown_away_and_the_old_one_serves(
+    passages, folder, encoder, monkeypatch
+):
+    class Drifting:
+        name = encoder.name
+        dimensions = encoder.dimensions
+
+        def encode(self, texts):
+            return np.zeros((len(texts), self.dimensions), dtype=np.float32)
+
+    drifting: Encoder = Drifting()
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages[:2])
+        before = builds(folder)
+        index._encoder = drifting
+        with pytest.raises(IndexAuditError, match="the old index stays"):
+            index.rebuild(passages)
+        assert index.count == 2
+        assert builds(folder) == before
+
+
+def test_an_empty_knowledge_base_is_an_empty_index(folder, encoder):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        assert index.rebuild([]).passages == 0
+        assert index.vectors()[1].shape == (0, encoder.dimensions)

@@ -1,0 +1,216 @@
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.datafile import DataFileError
+from kb.macros import load_macro
+from kb.policy import Attachment, PolicyContext, Severity, check, check_file, check_macro, rule_set
+from kb.policy.lexicon import fold, phrase_pattern, starter_lexicons
+
+MESSAGES = yaml.safe_load((Path(__file__).parent / "policy_messages.yaml").read_text(encoding="utf-8"))
+VIOLATING = [
+    (rule, locale, text)
+    for rule, by_locale in MESSAGES["violating"].items()
+    for locale, texts in by_locale.items()
+    for text in texts
+]
+INNOCENT = [(locale, text) for locale, texts in MESSAGES["innocent"].items() for text in texts]
+UTC = dt.UTC
+NOW = dt.datetime(2025, 3, 10, tzinfo=UTC)
+
+
+def rules_of(text: str, **options: object) -> set[str]:
+    return {violation.rule for violation in check(text, **options)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rule", "locale", "text"), VIOLATING)
+def test_a_message_that_breaks_a_rule_is_found(rule, locale, text):
+    assert rules_of(text, locale=locale) == {rule}
+
+
+@pytest.mark.parametrize(("locale", "text"), INNOCENT)
+def test_an_innocent_look_alike_passes(locale, text):
+    assert [(v.rule, text[slice(*v.span)]) for v in check(text, locale=locale)] == []
+
+
+def test_all_28_rules_are_there_with_what_to_do():
+    rules = rule_set("amazon").rules
+    assert [rule.id for rule in rules] == [f"R{number:02}" for number in range(1, 29)]
+    assert all(rule.message and rule.remedy and rule.statement for rule in rules)
+
+
+def test_rules_that_need_history_say_so_and_stay_silent_without_it():
+    for rule_id in ("R08", "R09", "R11", "R19"):
+        [rule] = [rule for rule in rule_set("amazon").rules if rule.id == rule_id]
+        assert "silent" in (rule.note or "")
+    text = (
+        "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
+    )
+    assert rules_of(text, kind="proactive") == set()
+
+
+def test_context_wakes_the_rules_that_need_it():
+    text = (
+        "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
+    )
+    context = PolicyContext(
+        order_id="123-1234567-1234567",
+        feedback_requests=1,
+        opted_out=True,
+        completed_at=NOW - dt.timedelta(days=31),
+        sent_at=NOW,
+        attachments=(Attachment("flyer.pdf", "advertisement", 10),),
+    )
+    assert rules_of(text, kind="proactive", context=context) == {"R08", "R09", "R11", "R19"}
+    assert rules_of(text, kind="reply", context=context) == {"R19"}
+    assert "R09" not in rules_of(text, kind="proactive", context=PolicyContext(opted_out=True, critical=True))
+
+
+def test_proactive_messages_name_their_order_and_replies_need_not():
+    text = "The colour of the lamp that you chose is discontinued; do you want the black one?"
+    assert rules_of(text, kind="proactive") == {"R12"}
+    assert rules_of(text) == set()
+    other = PolicyContext(order_id="999-1234567-1234567")
+    assert rules_of(
+        "About 123-1234567-1234567: the black lamp is gone.", kind="proactive", context=other
+    ) == {
+        "R12",
+        "R28",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [
+        ("Your order 123-1234567-1234567 has been shipped. It should reach you within three days.", "en"),
+        ("Bestellung 123-1234567-1234567: Ihr Paket wurde versandt und kommt in drei Tagen.", "de"),
+    ],
+)
+def test_unsolicited_confirmations_are_blocked_only_when_proactive(text, locale):
+    assert rules_of(text, kind="proactive", locale=locale) == {"R14"}
+    assert rules_of(text, kind="reply", locale=locale) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello,\n\n123-1234567-1234567\n\nThank you so much for being our customer. Best regards",
+        "Guten Tag,\n123-1234567-1234567\nbei Fragen melden Sie sich gern bei uns.\nViele Grüße",
+    ],
+)
+def test_a_proactive_message_that_only_thanks_is_blocked(text):
+    assert "R15" in rules_of(text, kind="proactive")
+    assert "R15" not in rules_of(text, kind="reply")
+
+
+def test_orders_shipped_by_amazon_warn_about_promises_that_are_amazons():
+    text = "We will refund you as soon as the lamp is back."
+    [violation] = check(text, context=PolicyContext(fulfilment="amazon"))
+    assert (violation.rule, violation.severity) == ("R27", Severity.WARN)
+    assert rules_of(text, context=PolicyContext(fulfilment="merchant")) == set()
+    assert rules_of(text) == set()
+
+
+def test_known_ids_are_no_phone_numbers_and_inserted_titles_no_foreign_language():
+    text = "Call the depot with 030 901820."
+    assert rules_of(text) == {"R04"}
+    assert rules_of(text, context=PolicyContext(not_phones=("030 901820",))) == set()
+    title = "Wasserdichte Lampe für den Garten mit Bewegungsmelder und langem Kabel"
+    text = f"Your article:\n{title}\nis with the carrier since yesterday."
+    assert rules_of(text, locale="en") == {"R13"}
+    assert rules_of(text, locale="en", context=PolicyContext(other_language=(title,))) == set()
+
+
+def test_length_counts_the_body_and_not_the_subject():
+    text = "Subject: order\n\n" + "word and more. " * 133
+    assert rules_of(text, body_start=16, locale="en") == set()
+    assert "R25" in rules_of(text + "x" * 20, body_start=16, locale="en")
+
+
+def test_spans_point_at_the_words_also_behind_accents_and_ligatures():
+    text = "Ｃœur ﬁn é e\u0301 : Profitez d'une remise"
+    [violation] = [v for v in check(text, locale="fr") if v.rule == "R01"]
+    assert text[slice(*violation.span)].endswith("remise")
+    assert text[slice(*violation.span)].startswith("Profitez")
+
+
+def test_invisible_characters_do_not_hide_a_phrase():
+    assert rules_of("Contact us on Whats\u200bApp") == {"R26"}
+
+
+def test_a_denial_ends_with_its_clause():
+    assert rules_of("No problem, we can offer you a discount.") == {"R01"}
+    assert rules_of("Do not miss it: we can offer you a discount.") == {"R01"}
+    assert rules_of("We cannot change the date. We can offer you a discount.") == {"R01"}
+
+
+def test_a_marketplace_without_rules_of_its_own_is_held_to_the_strictest():
+    assert rule_set("ebay") is not None
+    assert rules_of("Contact us on WhatsApp", marketplace="ebay") == {"R26"}
+    assert rules_of("Contact us on WhatsApp", marketplace="../../etc/passwd") == {"R26"}
+
+
+def test_every_lexicon_has_the_same_lists():
+    lists = [set(lexicon.lists) for lexicon in starter_lexicons()]
+    assert {lexicon.language for lexicon in starter_lexicons()} == {"en", "fr", "de", "es", "it"}
+    assert all(names == lists[0] for names in lists)
+
+
+def test_phrases_take_alternatives_optional_words_gaps_and_endings():
+    pattern = phrase_pattern(["leave|write a? .. review*", "% off"])
+    for text in ("leave review", "Write a\nreview", "leave a short honest reviews", "10% off"):
+        assert pattern.search(fold(text).text), text
+    for text in ("leave it. a review", "leave a b c d e f review", "cleave review", "% offer"):
+        assert not pattern.search(fold(text).text), text
+
+
+def test_a_message_file_may_start_with_a_subject(tmp_path):
+    path = tmp_path / "message.txt"
+    path.write_text("Subject: [Important] Order\n\nSchreiben Sie uns auf WhatsApp.\n", encoding="utf-8")
+    checked = check_file(path)
+    assert checked.blocked
+    first, second = checked.to_json()
+    assert first == {
+        "file": str(path),
+        "rule": "R10",
+        "severity": "block",
+        "span": [9, 20],
+        "message": 'The mark "[Important]" is reserved.',
+        "remedy": "Remove the mark.",
+    }
+    assert second["rule"] == "R26"
+    text = path.read_text(encoding="utf-8")
+    assert text[slice(*second["span"])] == "WhatsApp"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DataFileError, match="no such file"):
+        check_file(tmp_path / "gone.txt")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataFileError, match="not UTF-8"):
+        check_file(tmp_path / "binary.txt")
+
+
+def test_a_macro_file_is_checked_filled_with_examples_and_the_span_is_in_its_body(write_macro):
+    path = write_macro(
+        body="Hello {{ buyer.name }},\n\norder {{ order.id }} is late. We can offer you a discount."
+    )
+    [entry] = check_file(path).to_json()
+    assert entry["rule"] == "R01"
+    body = load_macro(path).body
+    assert "discount" in body[slice(*entry["span"])]
+    assert check_macro(load_macro(write_macro("fine"))) == []
+
+
+@given(
+    st.text(max_size=300),
+    st.sampled_from(["reply", "proactive"]),
+    st.sampled_from(["en", "fr", "de", "xx", None]),
+)
+def test_any_text_is_checked_and_every_span_lies_inside_it(text, kind, locale):
+    for violation in check(text, kind=kind, locale=locale):
+        assert 0 <= violation.span[0] <= violation.span[1] <= len(text)

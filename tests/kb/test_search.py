@@ -1,0 +1,216 @@
+import time
+
+import pytest
+
+from classifier.encoders import Encoder
+from kb.articles import Audience
+from kb.calibration import CalibrationError, Question, fit
+from kb.index import KnowledgeIndex
+from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
+from kb.lexical import LexicalIndex, words_of
+
+TOPICS = {
+    "track": (
+        "tracking_update",
+        "Where your parcel is",
+        "Open Your Orders and choose Track package to see where your parcel is.",
+    ),
+    "send-back": (
+        "return_request",
+        "Sending an article back",
+        "You can return an article within 30 days. Print the label in Your Orders.",
+    ),
+    "refund": (
+        "refund_status",
+        "When your refund arrives",
+        "The refund reaches your account within five working days after the return.",
+    ),
+    "size": (
+        "wrong_size",
+        "Finding the right size",
+        "Measure your foot and compare it with the size chart on the product page.",
+    ),
+    "invoice": (
+        "invoice_request",
+        "Getting your invoice",
+        "Download the VAT invoice from the order details.",
+    ),
+    "filter": (
+        "product_question",
+        "Which filter fits",
+        "The pump AX-4410 takes the filter F77 and the pump BX-2000 the filter F90.",
+    ),
+    "bulb": (
+        "product_question",
+        "Which bulb fits",
+        "The lamp LM-300 takes an E27 bulb and the lamp LM-500 an E14 bulb.",
+    ),
+}
+
+
+@pytest.fixture
+def base(write_article, write_macro, tmp_path, encoder: Encoder):
+    for article, (reason, title, text) in TOPICS.items():
+        write_article(article, reason=reason, title=title, body=f"## {title}\n\n{text}")
+    write_article(
+        "track", locale="de", title="Wo Ihr Paket ist", body="## Wo es ist\n\nÖffnen Sie Meine Bestellungen."
+    )
+    write_article(
+        "depot", audience="agent", title="Parcel stuck in a depot", body="## Depot\n\nOpen a trace with DHL."
+    )
+    write_article(
+        "draft", status="draft", title="Gift wrapping", body="## Gift\n\nTick gift wrap at checkout."
+    )
+    write_article(
+        "ebay", marketplace="ebay", title="Vacation hold on eBay", body="## Hold\n\nPause the listing."
+    )
+    write_macro()
+    base = KnowledgeBase.load(tmp_path)
+    with KnowledgeIndex.open(tmp_path / "index", encoder) as index:
+        base.sync(index)
+    return base
+
+
+def test_a_paraphrase_finds_the_article_that_answers(base):
+    best = base.search("where is my package?", "en")[0]
+    assert best.passage.article == "track"
+    assert best.probability > base.hybrid.settings.probability.threshold
+    assert best.fallback is None
+    probabilities = [result.score for result in base.search("where is my package?", "en", k=5)]
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_no_good_answer_is_an_empty_list(base):
+    for text in ("What a lovely sunset over the mountains", "", "   ", "asdf qwer zxcv", "\x00"):
+        assert base.search(text, "en") == []
+
+
+def test_an_answer_in_the_fallback_language_says_so(base):
+    results = base.search("Wann kommt meine Rückerstattung an?", "de")
+    assert results[0].passage.article == "refund"
+    assert results[0].fallback == "en"
+    assert base.search("Wo ist mein Paket?", "de")[0].fallback is None
+    assert base.search("Waar is mijn pakket?", "nl")[0].fallback == "en"
+
+
+def test_the_only_article_of_a_language_does_not_answer_everything_in_it(base):
+    only = base.hybrid.ranked("Wann kommt meine Rückerstattung an?", "de")[0]
+    assert only.passage.article == "track"
+    assert only.parts.margin < 0
+
+
+def test_a_model_number_is_found_literally(base):
+    ranked = base.hybrid.ranked("F90", "en")
+    assert ranked[0].passage.article == "filter"
+    assert ranked[0].parts.dense_weight < base.hybrid.ranked("which one fits", "en")[0].parts.dense_weight
+
+
+def test_drafts_are_never_found_and_agent_articles_only_by_agents(base):
+    assert not [
+        r for r in base.hybrid.ranked("gift wrap at checkout", "en", k=50) if r.passage.article == "draft"
+    ]
+    question = "parcel stuck in a depot, open a trace with DHL"
+    assert "depot" not in {r.passage.article for r in base.search(question, "en", k=10)}
+    assert base.search(question, "en", audience=Audience.AGENT)[0].passage.article == "depot"
+
+
+def test_articles_of_another_marketplace_are_not_found(base):
+    question = "vacation hold, pause the listing"
+    assert base.search(question, "en", marketplace="ebay")[0].passage.article == "ebay"
+    for other in ("amazon", "unknown-one"):
+        assert "ebay" not in {
+            r.passage.article for r in base.hybrid.ranked(question, "en", marketplace=other, k=50)
+        }
+
+
+def test_the_json_form_has_the_contract_keys_and_explains_on_request(base):
+    result = base.search("where is my package?", "en")[0]
+    assert set(result.to_json()) >= {
+        "article",
+        "reason",
+        "locale",
+        "passage",
+        "title",
+        "score",
+        "probability",
+        "fallback",
+    }
+    parts = result.to_json(explain=True)["explain"]
+    assert set(parts) == {"cosine", "margin", "lexical", "dense_weight"}
+    blend = parts["dense_weight"] * parts["cosine"] + (1 - parts["dense_weight"]) * parts["lexical"]
+    assert blend == pytest.approx(result.score, abs=1e-3)
+
+
+def test_searching_before_sync_says_what_to_do(tmp_path, write_article, write_macro):
+    write_article()
+    write_macro()
+    base = KnowledgeBase.load(tmp_path)
+    with pytest.raises(KnowledgeNotSyncedError, match="kb sync"):
+        base.search("x", "en")
+    assert base.suggest("x", "tracking_update", {}, "en").passages == ()
+
+
+def test_a_long_ticket_is_searched_by_its_beginning(base):
+    assert base.search("where is my package? " + "x " * 500_000, "en", k=1) is not None
+
+
+def test_lexical_scores_are_the_rarity_weighed_share_of_the_words():
+    index = LexicalIndex(["the red lamp", "the blue lamp", "the table", ""], stem_length=6)
+    scores = index.scores("red lamp")
+    assert scores.argmax() == 0
+    assert scores[0] == pytest.approx(1.0, abs=0.05)
+    assert scores[3] == 0.0
+    assert index.scores("red lamp unicorn")[0] < scores[0]
+    assert not index.scores("unicorn").any()
+    assert not LexicalIndex(["", ""], 6).scores("x").any()
+
+
+def test_words_are_cut_and_codes_are_not():
+    assert words_of("Rückerstattungen für AX-44100000 àé", 6) == ["rucker", "fur", "ax-44100000", "ae"]
+
+
+def test_fitted_coefficients_tell_answered_from_unanswered_questions(base):
+    asked = {
+        "track": ["where is my package", "has my parcel moved", "where is it now"],
+        "send-back": ["how do I return this", "I want to send it back", "print return label"],
+        "refund": ["when do I get my money back", "refund not on my account", "how long does a refund take"],
+        "invoice": ["I need the VAT invoice", "where is my bill", "download invoice"],
+        None: [
+            "nice weather today",
+            "who won the match",
+            "do you like jazz",
+            "tell me a joke",
+            "I am bored",
+            "hola amigo",
+        ],
+    }
+    questions = [Question(text, "en", article) for article, texts in asked.items() for text in texts]
+    fitted = fit(questions, base.hybrid)
+    assert fitted.cosine > 0
+    good = base.hybrid.ranked("where is my parcel right now", "en")[0].parts
+    bad = base.hybrid.ranked("what is your favourite song", "en")[0].parts
+    assert fitted.probability(good.cosine, good.margin, good.lexical) > fitted.threshold
+    assert fitted.probability(bad.cosine, bad.margin, bad.lexical) < fitted.threshold
+    assert "18 questions" in fitted.fitted_on
+
+
+def test_questions_of_one_kind_only_cannot_be_fitted_on(base):
+    with pytest.raises(CalibrationError, match="all are wrong"):
+        fit([Question("nice weather", "en")], base.hybrid)
+
+
+def test_search_answers_within_tens_of_milliseconds(base):
+    times = []
+    for _ in range(15):
+        began = time.perf_counter()
+        base.search("has my parcel moved since yesterday?", "en")
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[7] < 0.08
+
+
+def test_the_passages_of_a_known_reason_are_ranked_by_fit_also_where_the_question_is_vague(base):
+    found = base.hybrid.of_reason("and the second one?", "product_question", "en")
+    assert {result.passage.article for result in found} == {"filter", "bulb"}
+    assert base.hybrid.of_reason("which bulb", "product_question", "en")[0].passage.article == "bulb"
+    assert base.hybrid.of_reason("welche Birne", "product_question", "de")[0].fallback == "en"
+    assert base.hybrid.of_reason("x", "legal_or_ip", "en") == []

@@ -1,0 +1,1 @@
+"""What should change: corpus, fitting, evaluation, promotion, shift."""

@@ -1,0 +1,142 @@
+"""The labelled tickets that the starter model learns from, and any other labelled text set.
+
+CorpusError
+    └── a file or row cannot be used; the message names file, line and field
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from classifier.features import feature_text
+from classifier.taxonomy import Taxonomy
+from desk.tabular import open_table
+from training.fitting import Labelled
+
+STARTER_CORPUS = Path(__file__).parent / "corpus"
+FROZEN_SHARE = 6
+"""One group in so many is frozen: never learned from, only measured on."""
+SHOWN_MISTAKES = 20
+_KEYS = {"id", "channel", "subject", "body", "indirect", "secondary", "group"}
+
+
+class CorpusError(ValueError):
+    """Labelled data cannot be read."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled ticket. ``group`` ties tickets that must not be split between training and measuring."""
+
+    id: str
+    reason: str
+    locale: str
+    channel: str
+    subject: str
+    body: str
+    group: str
+    indirect: bool = False
+    secondary: tuple[str, ...] = ()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the ticket belongs to the frozen set; depends on the group alone, so it never changes."""
+        digest = hashlib.sha256(self.group.encode()).digest()
+        return int.from_bytes(digest[:8], "big") % FROZEN_SHARE == 0
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return feature_text(self.subject, self.body)
+
+
+def load_corpus(folder: Path, taxonomy: Taxonomy) -> list[Example]:
+    """Every ticket of ``<folder>/<locale>/<reason>.jsonl``, all mistakes reported at once. Raises `CorpusError`."""
+    examples: list[Example] = []
+    mistakes: list[str] = []
+    for path in sorted(folder.glob("*/*.jsonl")):
+        locale, reason = path.parent.name, path.stem
+        if reason not in taxonomy:
+            mistakes.append(f"{path}: '{reason}' is no contact reason of the taxonomy; rename the file")
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                examples.append(_example(json.loads(line), reason, locale, taxonomy))
+            except (ValueError, TypeError) as error:
+                mistakes.append(f"{path}:{number}: {error}")
+    if not examples and not mistakes:
+        mistakes.append(f"{folder}: no <locale>/<reason>.jsonl files with tickets")
+    seen: dict[str, str] = {}
+    for example in examples:
+        if example.id in seen:
+            mistakes.append(f"id '{example.id}' is used by {seen[example.id]} and {example.locale}/{example.reason}")
+        seen[example.id] = f"{example.locale}/{example.reason}"
+    if mistakes:
+        raise CorpusError("\n".join(mistakes))
+    return examples
+
+
+def _example(row: Any, reason: str, locale: str, taxonomy: Taxonomy) -> Example:
+    if not isinstance(row, dict):
+        raise TypeError("a line must be a JSON object")
+    if unknown := set(row) - _KEYS:
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}")
+    for field in ("id", "channel", "body"):
+        if not isinstance(row.get(field), str) or not row[field].strip():
+            raise ValueError(f"field '{field}' must be a text")
+    secondary = tuple(row.get("secondary", ()))
+    if wrong := [reason_id for reason_id in secondary if reason_id not in taxonomy]:
+        raise ValueError(f"field 'secondary' names unknown reasons {wrong}")
+    return Example(
+        id=row["id"],
+        reason=reason,
+        locale=locale,
+        channel=row["channel"],
+        subject=row.get("subject") or "",
+        body=row["body"],
+        group=row.get("group") or row["id"],
+        indirect=bool(row.get("indirect", False)),
+        secondary=secondary,
+    )
+
+
+def as_labelled(examples: Sequence[Example]) -> Labelled:
+    """Training input from examples."""
+    return Labelled(
+        tuple(example.text for example in examples),
+        tuple(example.reason for example in examples),
+        tuple(example.group for example in examples),
+    )
+
+
+def load_labelled(path: Path, text: str, label: str) -> list[Example]:
+    """Any labelled CSV or JSON Lines file with a text and a label column. Raises `CorpusError`, `TableError`.
+
+    A column ``language`` or ``locale`` gives figures per language; equal texts share a group.
+    """
+    table = open_table(path)
+    for wanted in (text, label):
+        if wanted not in table.columns:
+            raise CorpusError(f"{path}: no column '{wanted}'; found {', '.join(table.columns)}")
+    examples, mistakes = [], []
+    for row in table.rows():
+        words, reason = row.values.get(text, "").strip(), row.values.get(label, "").strip()
+        if row.problem:
+            mistakes.append(f"{path}:{row.line}: {row.problem.reason}")
+        elif not words or not reason:
+            mistakes.append(f"{path}:{row.line}: '{label if words else text}' is empty; fill it or remove the row")
+        else:
+            locale = row.values.get("language") or row.values.get("locale") or ""
+            group = hashlib.sha256(words.lower().encode()).hexdigest()
+            examples.append(Example(f"{path.stem}-{row.line}", reason, locale, "", "", words, group))
+    if mistakes:
+        more = f"\n... and {len(mistakes) - SHOWN_MISTAKES} more" if len(mistakes) > SHOWN_MISTAKES else ""
+        raise CorpusError("\n".join(mistakes[:SHOWN_MISTAKES]) + more)
+    if not examples:
+        raise CorpusError(f"{path}: no rows")
+    return examples

