@@ -76,7 +76,9 @@ def create_app(services: Services) -> FastAPI:
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def home(request: Request) -> str:
-        return page("home.html", site=settings.sites[0] if settings.sites else "demo", origin=str(request.base_url).rstrip("/"))
+        return page(
+            "home.html", site=settings.sites[0] if settings.sites else "demo", origin=str(request.base_url).rstrip("/")
+        )
 
     @app.get("/widget.js", include_in_schema=False)
     def widget() -> FileResponse:

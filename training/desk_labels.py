@@ -1,4 +1,4 @@
-"""What people confirmed at the desk, as training examples: redacted, without duplicates, grouped by customer or order."""
+"""What people confirmed at the desk, as training examples: redacted, deduplicated, grouped by owner."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
 from classifier.calibration import expected_calibration_error
+from classifier.guard import starter_guard
 from classifier.model import ReasonModel, Scores
 from classifier.taxonomy import OTHER
 from training.corpus import Example
@@ -64,7 +65,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row per example: best label, its confidence, and whether it was tagged. Arrays of length n."""
+    """One row per example: best label, its confidence, whether it was tagged and the guard raised. Length n."""
 
     truth: NDArray[np.str_]
     best: NDArray[np.str_]
@@ -79,8 +80,14 @@ class Predictions:
         return np.asarray(self.best == self.truth)
 
 
+def rule_alarms(examples: Sequence[Example]) -> NDArray[np.bool_]:
+    """Which tickets the guard's rules raise, ``(n,)``."""
+    guard = starter_guard()
+    return np.array([bool(guard.hits(f"{e.subject}\n{e.body}")) for e in examples], dtype=bool)
+
+
 def predict(model: ReasonModel, examples: Sequence[Example], human_only: frozenset[str] = frozenset()) -> Predictions:
-    """Judge every example once, as the tagger would without its rules."""
+    """Judge every example once, as the tagger would."""
     start = time.perf_counter()
     scores = model.scores([example.text for example in examples])
     return predictions_of(model, scores, examples, human_only, time.perf_counter() - start)
@@ -103,6 +110,10 @@ def predictions_of(
         & (best != OTHER)
     )
     danger = scores.probabilities[:, np.isin(labels, list(human_only))].sum(axis=1) >= thresholds.human_only
+    if human_only:
+        danger |= rule_alarms(examples)
+    # As in the tagger: a raised guard contradicts an ordinary tag.
+    tagged &= ~danger | np.isin(best, list(human_only))
     truth = np.array([example.reason for example in examples])
     return Predictions(truth, best, confidence, tagged, danger, seconds)
 

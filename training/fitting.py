@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.svm import LinearSVC
 
 from classifier.abstention import Guarantee, control_risk
 from classifier.calibration import expected_calibration_error, fit_fusion, fuse
@@ -61,11 +62,15 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to fit. ``dense_c`` and ``lexical_c`` are inverse regularisation strengths of the two heads."""
+    """How to fit. ``dense_c`` and ``lexical_c`` are inverse regularisation strengths of the two heads.
+
+    The dense head is a logistic regression, the lexical one a linear SVC: on 70,000 sparse features it is as accurate
+    after fusion and ten times faster to fit (docs/adr/0003).
+    """
 
     seed: int = 20_261_121
-    dense_c: float = 30.0
-    lexical_c: float = 30.0
+    dense_c: float = 5.0
+    lexical_c: float = 0.3
     target_error: float = TARGET_ERROR
     human_only: frozenset[str] = frozenset()
 
@@ -95,8 +100,12 @@ def fit(
     settings: Settings | None = None,
     progress: Progress = silent,
     vectors: Vectors | None = None,
+    alarmed: NDArray[np.bool_] | None = None,
 ) -> Fitted:
-    """Fit on ``data``; ``vectors`` saves encoding again. Raises `FitError` on one label or lone examples."""
+    """Fit on ``data``; ``vectors`` saves encoding again. Raises `FitError` on one label or lone examples.
+
+    ``alarmed`` marks tickets that the guard's rules raise already: its model half need only find the others.
+    """
     settings = settings or Settings()
     labels, counts = np.unique(data.labels, return_counts=True)
     if len(labels) < 2:
@@ -123,7 +132,7 @@ def fit(
     progress("cross-validating", len(folds), len(folds) + 1)
     fusion = fit_fusion(heads, y)
     out_of_fold = np.exp(fuse(heads, fusion))
-    thresholds, guarantees = _thresholds(out_of_fold, known, y, tuple(labels), settings)
+    thresholds, guarantees = _thresholds(out_of_fold, known, y, tuple(labels), settings, alarmed)
     final = _fit_heads(data.texts, vectors, y, len(labels), use_lexical, settings)
     progress("cross-validating", len(folds) + 1, len(folds) + 1)
     correct = out_of_fold.argmax(axis=1) == y
@@ -166,16 +175,17 @@ def _fit_heads(
     use_lexical: bool,
     settings: Settings,
 ) -> _Heads:
-    dense = _linear(vectors, y, k, settings.dense_c)
+    dense = _linear(LogisticRegression(C=settings.dense_c, max_iter=300, tol=1e-3), vectors, y, k)
     if not use_lexical:
         return _Heads(dense, None, None)
     features = LexicalFeatures().fit(texts)
-    return _Heads(dense, _linear(features.transform(texts), y, k, settings.lexical_c), features)
+    machine = LinearSVC(C=settings.lexical_c, random_state=settings.seed % 2**31)
+    return _Heads(dense, _linear(machine, features.transform(texts), y, k), features)
 
 
-def _linear(features: Any, y: NDArray[np.int64], k: int, c: float) -> Head:
-    """Multinomial logistic regression; labels absent from ``y`` get probability next to zero."""
-    fitted = LogisticRegression(C=c, max_iter=300, tol=1e-3).fit(features, y)
+def _linear(estimator: Any, features: Any, y: NDArray[np.int64], k: int) -> Head:
+    """A fitted linear estimator as a head; labels absent from ``y`` get probability next to zero."""
+    fitted = estimator.fit(features, y)
     coefficients = np.zeros((features.shape[1], k), dtype=np.float32)
     intercept = np.full(k, -20.0, dtype=np.float32)
     if len(fitted.classes_) == 2:
@@ -193,6 +203,7 @@ def _thresholds(
     y: NDArray[np.int64],
     labels: tuple[str, ...],
     settings: Settings,
+    alarmed: NDArray[np.bool_] | None,
 ) -> tuple[Thresholds, tuple[Guarantee, ...]]:
     best = probabilities.argmax(axis=1)
     correct = best == y
@@ -203,12 +214,21 @@ def _thresholds(
     guarantees = tuple(control_risk(confidence, correct, target) for target in sorted({0.02, settings.target_error}))
     chosen = next(g for g in guarantees if g.target == settings.target_error)
     human_only = np.array([label in settings.human_only for label in labels])
-    return Thresholds(chosen, floor, _recall_threshold(probabilities, human_only, y)), guarantees
+    return Thresholds(chosen, floor, _recall_threshold(probabilities, human_only, y, alarmed)), guarantees
 
 
-def _recall_threshold(probabilities: NDArray[np.float64], human_only: NDArray[np.bool_], y: NDArray[np.int64]) -> float:
-    """The highest probability of danger that still raises the guard on `HUMAN_ONLY_RECALL` of dangerous tickets."""
-    if not human_only[y].any():
+def _recall_threshold(
+    probabilities: NDArray[np.float64],
+    human_only: NDArray[np.bool_],
+    y: NDArray[np.int64],
+    alarmed: NDArray[np.bool_] | None,
+) -> float:
+    """The highest probability of danger at which rules and model together raise `HUMAN_ONLY_RECALL` of the guard."""
+    dangerous = human_only[y]
+    if not dangerous.any():
         return float("inf")
     danger = probabilities[:, human_only].sum(axis=1)
-    return float(np.quantile(danger[human_only[y]], 1 - HUMAN_ONLY_RECALL))
+    raised = np.zeros(len(y), dtype=bool) if alarmed is None else alarmed
+    missed = np.sort(danger[dangerous & ~raised])
+    may_miss = int((1 - HUMAN_ONLY_RECALL) * dangerous.sum())
+    return float(missed[may_miss]) if may_miss < len(missed) else float("inf")

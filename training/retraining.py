@@ -16,7 +16,7 @@ from models.card import render_card
 from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import Example, as_labelled
-from training.evaluation import evaluate, predictions_of
+from training.evaluation import evaluate, predictions_of, rule_alarms
 from training.fitting import FitError, Fitted, Progress, Settings, fit, silent
 from training.promotion import Verdict, judge
 
@@ -72,7 +72,7 @@ def retrain(
     if not frozen:
         raise FitError(f"no ticket of {len(examples)} falls into the frozen set; add more labelled tickets")
     settings = settings or Settings(human_only=human_only)
-    fitted = fit(as_labelled(learned), encoder, settings, progress)
+    fitted = fit(as_labelled(learned), encoder, settings, progress, alarmed=rule_alarms(learned))
     champion, note = _champion(registry, key, name)
     verdict = judge(champion, fitted.model, frozen, human_only)
     version = registry.new_version(name)
