@@ -11,8 +11,6 @@ from scipy.stats import beta
 CERTAIN = 1.01
 """A threshold that no confidence reaches: everything is `undecided`."""
 _GRID = 200
-_SMALLEST_PREFIX = 30
-"""Fewer tagged tickets than this can never certify 5% at 95% confidence, even without an error (rule of three)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ def control_risk(
 
     Fixed-sequence testing: thresholds are tried from the strictest down on a grid that is fixed beforehand as
     quantiles of confidence, each with an exact binomial test at level ``delta``; the first failure ends the sequence.
+    It starts where half the target error would pass: fewer tickets could only fail, and end it, by bad luck.
     """
     n = len(confidence)
     order = np.argsort(-confidence, kind="stable")
@@ -55,7 +54,7 @@ def control_risk(
     best = Guarantee(target, delta, CERTAIN, 0.0, 0.0, n)
     for step in range(1, _GRID + 1):
         kept = int(np.ceil(n * step / _GRID))
-        if kept < _SMALLEST_PREFIX:
+        if error_upper_bound(int(kept * target / 2), kept, delta) > target:
             continue
         wrong = int(errors[kept - 1])
         if error_upper_bound(wrong, kept, delta) > target:

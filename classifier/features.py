@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from classifier.folding import fold
-from classifier.reading import ticket_text
+from classifier.reading import Reading, read
 
 _LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
 _ADDRESS = re.compile(r"\S+@\S+\.\w+")
@@ -25,11 +25,16 @@ LETTERS = "letters"
 
 
 def feature_text(subject: str, body: str) -> str:
+    """What the model sees of a ticket, see `features_of`."""
+    return features_of(read(subject, body))
+
+
+def features_of(reading: Reading) -> str:
     """The ticket's own words with links, addresses, handles and long numbers as plain words.
 
     Identifiers say that something was named, never what the ticket is about, and they carry personal data.
     """
-    text = _LINK.sub(" link ", ticket_text(subject, body))
+    text = _LINK.sub(" link ", reading.text)
     text = _ADDRESS.sub(" email ", text)
     text = _HANDLE.sub(" ", text)
     text = _NUMBER.sub(" 000 ", text)
@@ -37,7 +42,7 @@ def feature_text(subject: str, body: str) -> str:
 
 
 class LexicalFeatures:
-    """Word 1-2-grams and within-word 2-5-letter n-grams of folded text, TF-IDF weighted, unit length per family.
+    """Word 1-2-grams and within-word 3-5-letter n-grams of folded text, TF-IDF weighted, unit length per family.
 
     Letters carry typos, missing accents and German compounds; words carry phrases.
     """
@@ -45,7 +50,7 @@ class LexicalFeatures:
     def __init__(self, families: dict[str, TfidfVectorizer] | None = None) -> None:
         self._families = families or {
             WORDS: TfidfVectorizer(**_SETTINGS[WORDS], min_df=2, preprocessor=fold),
-            LETTERS: TfidfVectorizer(**_SETTINGS[LETTERS], min_df=2, preprocessor=fold),
+            LETTERS: TfidfVectorizer(**_SETTINGS[LETTERS], min_df=3, preprocessor=fold),
         }
 
     def fit(self, texts: Sequence[str]) -> LexicalFeatures:
@@ -84,5 +89,5 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "dtype": np.float32,
         "token_pattern": r"(?u)\b\w+\b",
     },
-    LETTERS: {"analyzer": "char_wb", "ngram_range": (2, 5), "sublinear_tf": True, "dtype": np.float32},
+    LETTERS: {"analyzer": "char_wb", "ngram_range": (3, 5), "sublinear_tf": True, "dtype": np.float32},
 }

@@ -82,10 +82,37 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", _CONTROL.sub("", text))
 
 
-def own_words(body: str) -> str:
-    """The part of a mail that its sender wrote now. Never empty where ``body`` has words: a mere quote is kept."""
+@dataclass(frozen=True)
+class Reading:
+    """A ticket as it is read: plain ``subject``, the sender's own ``words``, and the ``whole`` plain body."""
+
+    subject: str
+    words: str
+    whole: str
+
+    @property
+    def text(self) -> str:
+        """Subject and own words as one text, the subject first, once where the words start with it."""
+        if not self.subject or self.words.lower().startswith(self.subject.lower()):
+            return self.words
+        return f"{self.subject}\n{self.words}".strip()
+
+    @property
+    def everything(self) -> str:
+        """Subject and whole body, history included."""
+        return f"{self.subject}\n{self.whole}".strip()
+
+
+def read(subject: str, body: str) -> Reading:
+    """Read a ticket."""
+    whole = plain(body)
+    return Reading(plain(subject).strip(), _own_words(whole), whole)
+
+
+def _own_words(whole: str) -> str:
+    """The part of a plain body that its sender wrote now; a mere quote is kept, so that words are never lost."""
     patterns = _patterns()
-    lines = _shorten(plain(body)).split("\n")
+    lines = _shorten(whole).split("\n")
     kept: list[str] = []
     for line in lines:
         if patterns.quote.search(line) and any(part.strip() for part in kept):
@@ -114,14 +141,6 @@ def _shorten(text: str) -> str:
         return text
     head = int(MAX_CHARACTERS * _HEAD_SHARE)
     return text[:head] + "\n" + text[-(MAX_CHARACTERS - head) :]
-
-
-def ticket_text(subject: str, body: str) -> str:
-    """Subject and own words as one text, the subject first, once where the body starts with it."""
-    subject, words = plain(subject).strip(), own_words(body)
-    if not subject or words.lower().startswith(subject.lower()):
-        return words
-    return f"{subject}\n{words}".strip()
 
 
 def sentences(text: str) -> list[str]:

@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 from classifier.encoders import Vectors
 from classifier.entities import by_kind, find_entities
-from classifier.features import feature_text
+from classifier.features import features_of
 from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE, GuardHit, RuleGuard
 from classifier.language import LanguageIdentifier
 from classifier.model import ReasonModel
-from classifier.reading import MAX_CHARACTERS, own_words, plain
-from classifier.sentiment import sentiment
+from classifier.reading import Reading, read
+from classifier.sentiment import Sentiment, sentiment
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
 
 Decision = Literal["tagged", "undecided"]
 
+UNHAPPY = frozenset({Sentiment.NEGATIVE, Sentiment.VERY_NEGATIVE})
 ALTERNATIVES = 5
 """Reasons listed in a tag, most probable first."""
 
@@ -54,14 +55,6 @@ class Tag:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Message:
-    """What a customer wrote."""
-
-    subject: str
-    body: str
-
-
 class Tagger:
     """Reads, guards and classifies tickets. Works without a model too: then every ticket is `undecided`."""
 
@@ -79,6 +72,7 @@ class Tagger:
         self.model = model
         self.model_id = model_id
         self._human_only = taxonomy.with_autonomy(Autonomy.HUMAN_ONLY)
+        self._auto_close = taxonomy.with_autonomy(Autonomy.AUTO_CLOSE)
 
     def tag(self, subject: str, body: str) -> Tag:
         """Tag one ticket."""
@@ -90,21 +84,19 @@ class Tagger:
 
     def tag_with_vectors(self, tickets: Sequence[tuple[str, str]]) -> tuple[list[Tag], Vectors | None]:
         """Tags, and the embedding of each ticket ``float32 (n, d)`` for a search that follows (None: no model)."""
-        messages = [Message(subject, body) for subject, body in tickets]
+        readings = [read(subject, body) for subject, body in tickets]
         if self.model is None:
-            return [self._unjudged(message) for message in messages], None
-        texts = [feature_text(message.subject, message.body) for message in messages]
+            return [self._unjudged(reading) for reading in readings], None
+        texts = [features_of(reading) for reading in readings]
         vectors = self.model.encoder.encode(texts)
         scores = self.model.scores_of(texts, vectors)
         tags = [
-            self._judged(message, text, probabilities, float(known))
-            for message, text, probabilities, known in zip(
-                messages, texts, scores.probabilities, scores.familiarity, strict=True
-            )
+            self._judged(reading, probabilities, float(known))
+            for reading, probabilities, known in zip(readings, scores.probabilities, scores.familiarity, strict=True)
         ]
         return tags, vectors
 
-    def _judged(self, message: Message, text: str, probabilities: Any, known: float) -> Tag:
+    def _judged(self, reading: Reading, probabilities: Any, known: float) -> Tag:
         assert self.model is not None  # noqa: S101  # only called with a model
         labels, thresholds = self.model.labels, self.model.thresholds
         ranked = sorted(range(len(labels)), key=lambda column: -probabilities[column])
@@ -112,43 +104,47 @@ class Tagger:
             Alternative(labels[column], round(float(probabilities[column]), 4)) for column in ranked[:ALTERNATIVES]
         )
         best = alternatives[0]
-        hits = self._rule_hits(message)
+        hits = self._rule_hits(reading)
         danger = sum(float(probabilities[i]) for i, label in enumerate(labels) if label in self._human_only)
         guard = [hit.rule for hit in hits]
         if danger >= thresholds.human_only:
             guard.append(MODEL_RULE)
+        language = self.languages.identify(reading.text)
+        mood = sentiment(reading.text)
         confident = (
-            bool(text.strip())
+            self.languages.supported(language)
             and best.probability >= thresholds.guarantee.threshold
             and known >= thresholds.familiarity
             and best.id != OTHER
+            # A raised guard contradicts an ordinary tag: a person decides.
+            and (not guard or best.id in self._human_only)
+            # 'Thank you for ruining my day' must not be closed unread.
+            and (best.id not in self._auto_close or mood not in UNHAPPY)
         )
-        # A raised guard contradicts an ordinary tag: a person decides.
-        if guard and best.id not in self._human_only:
-            confident = False
-        return self._tag(message, best, alternatives, confident, guard)
+        return self._tag(reading, best, alternatives, confident, guard, language, mood)
 
-    def _unjudged(self, message: Message) -> Tag:
-        hits = self._rule_hits(message)
+    def _unjudged(self, reading: Reading) -> Tag:
+        hits = self._rule_hits(reading)
         best = Alternative(self.taxonomy.primary(hit.reason for hit in hits) if hits else OTHER, 0.0)
-        return self._tag(message, best, (), False, [*(hit.rule for hit in hits), UNAVAILABLE_RULE])
+        guard = [*(hit.rule for hit in hits), UNAVAILABLE_RULE]
+        return self._tag(
+            reading, best, (), False, guard, self.languages.identify(reading.text), sentiment(reading.text)
+        )
 
-    def _rule_hits(self, message: Message) -> list[GuardHit]:
+    def _rule_hits(self, reading: Reading) -> list[GuardHit]:
         # The rules read what features do not: a threat in quoted history still needs a person.
-        return self.guard.hits(f"{plain(message.subject)}\n{plain(message.body)}")
+        return self.guard.hits(reading.everything)
 
     def _tag(
         self,
-        message: Message,
+        reading: Reading,
         best: Alternative,
         alternatives: tuple[Alternative, ...],
         confident: bool,
         guard: Sequence[str],
+        language: str,
+        mood: Sentiment,
     ) -> Tag:
-        # Identified on the customer's own words: quoted history is often in another language.
-        words = f"{message.subject}\n{own_words(message.body)}".strip()
-        language = self.languages.identify(words)
-        whole = f"{message.subject}\n{plain(message.body)[: 2 * MAX_CHARACTERS]}"
         return Tag(
             reason=best.id,
             confidence=best.probability,
@@ -157,7 +153,7 @@ class Tagger:
             reasons=alternatives,
             guard=tuple(guard),
             language=language,
-            sentiment=str(sentiment(words)),
-            entities=by_kind(find_entities(whole, language)),
+            sentiment=str(mood),
+            entities=by_kind(find_entities(reading.everything, language)),
             model=self.model_id,
         )

@@ -1,0 +1,67 @@
+"""How fast tickets are tagged: one at a time in process, and in bulk.
+
+Run ``python -m benchmarks.tagging`` after ``paretodesk train``, with OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE unset.
+Texts are those of the sample export, which the model has not learned from.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from classifier.encoders import UniversalEncoder, cores_at_hand
+from classifier.taxonomy import starter_taxonomy
+from models.registry import Registry
+from service.bulk import tag_in_bulk
+from service.current_model import CurrentTagger
+from service.settings import load_settings
+
+SAMPLE = Path(__file__).parent.parent / "desk" / "sample" / "tickets.csv"
+RESULTS = Path(__file__).parent / "results" / "tagging.json"
+RUNS = 5
+SINGLES = 400
+
+
+def main() -> None:
+    """Measure, print and write the figures."""
+    if {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"} & set(os.environ):
+        sys.exit("unset OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE: they slow numpy down")
+    settings = load_settings()
+    tagger = CurrentTagger(
+        Registry(settings.models_store), settings.signing_key, UniversalEncoder(), starter_taxonomy()
+    )
+    if tagger.problem:
+        sys.exit(tagger.problem)
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        tickets = [(row["Subject"], row["Message"]) for row in csv.DictReader(file)]
+    tagger.tag_many(tickets[:50])
+    singles, rates = [], []
+    for subject, body in tickets[:SINGLES]:
+        start = time.perf_counter()
+        tagger.tag(subject, body)
+        singles.append(1000 * (time.perf_counter() - start))
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        tag_in_bulk(tagger, tickets)
+        rates.append(len(tickets) / (time.perf_counter() - start))
+    cuts = statistics.quantiles(singles, n=100)
+    figures = {
+        "machine": f"{platform.machine()}, {cores_at_hand()} cores, Python {platform.python_version()}",
+        "characters_median": statistics.median(len(subject) + len(body) for subject, body in tickets),
+        "one_ticket_ms": {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "n": SINGLES},
+        "bulk_tickets_per_s": {
+            "median": round(statistics.median(rates)), "min": round(min(rates)), "max": round(max(rates)), "runs": RUNS,
+        },
+    }  # fmt: skip
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
