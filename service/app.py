@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import bot
@@ -51,7 +52,7 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
 def create_app(services: Services) -> FastAPI:
     """The application over opened services; who opened them closes them."""
     settings = services.settings
-    app = FastAPI(
+    app = FastAPIOffline(
         title="paretodesk",
         version=version("paretodesk"),
         description="Ticket tagging, suggestions, chat and reports for marketplace sellers.",
@@ -109,7 +110,7 @@ async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Re
     response = await call_next(request)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
-    # The API documentation of FastAPI is the one page that loads foreign scripts; it carries no data.
+    # Swagger's page runs a script of its own inside the page; it carries no data.
     if request.url.path not in {"/docs", "/redoc"}:
         response.headers.setdefault("Content-Security-Policy", POLICY)
     return response

@@ -13,7 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-out = Console()
+WIDTH_OF_FILES = 150
+"""Columns of tables that go to a file or pipe, where there is no terminal to ask."""
+
+out = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 notes = Console(stderr=True)
 
 Step = Callable[[str, int, int], None]

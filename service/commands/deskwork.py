@@ -92,7 +92,7 @@ def import_orders(
     with open_desk(load_settings()) as desk:
         load = load_orders(desk.database, file)
     out.print(
-        f"{load.read} rows: {load.stored} orders stored, {load.rejected} refused"
+        f"{load.read} rows: {load.loaded} orders stored, {load.rejected} refused"
         + (f", see {load.rejects_file}" if load.rejects_file else ""),
         highlight=False,
     )

@@ -63,7 +63,7 @@ function drawList() {
   list.replaceChildren(...state.tickets.map((t) => el("li", {},
     el("button", { type: "button", "aria-current": String(state.current?.id === t.id), "data-id": t.id, onclick: () => open(t.id) },
       el("span", { class: "subject" }, t.subject || t.preview || "(no text)"),
-      el("span", { class: "preview" }, t.preview),
+      t.subject && el("span", { class: "preview" }, t.preview),
       el("span", { class: "meta" }, tagOf(t), `${t.channel} · ${when(t.created_at)}`)))));
 }
 

@@ -1,0 +1,1 @@
+"""Guides, decisions and generated references."""
