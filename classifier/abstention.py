@@ -50,10 +50,12 @@ def control_risk(
     """
     n = len(confidence)
     order = np.argsort(-confidence, kind="stable")
+    falling = -confidence[order]
     errors = np.cumsum(~correct[order]) if n else np.empty(0)
     best = Guarantee(target, delta, CERTAIN, 0.0, 0.0, n)
     for step in range(1, _GRID + 1):
-        kept = int(np.ceil(n * step / _GRID))
+        # A threshold keeps all tickets of equal confidence or none.
+        kept = int(np.searchsorted(falling, falling[int(np.ceil(n * step / _GRID)) - 1], side="right")) if n else 0
         if error_upper_bound(int(kept * target / 2), kept, delta) > target:
             continue
         wrong = int(errors[kept - 1])

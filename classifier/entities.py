@@ -22,24 +22,30 @@ MAX_CHARACTERS = 20_000
 """Entities are searched in so much of a message; customers name their order early."""
 _CONTEXT = 60
 """Characters on each side in which a carrier's name makes a bare number a tracking number."""
-_MAX_PHONES = 20
 
-_AMAZON_ORDER = re.compile(r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])")
-_EBAY_ORDER = re.compile(r"(?<![\d-])\d{2}-\d{5}-\d{5}(?![\d-])")
+_AMAZON_ORDER = re.compile(r"(?<!\d)(?<!\d-)\d{3}-\d{7}-\d{7}(?!-?\d)")
+_EBAY_ORDER = re.compile(r"(?<!\d)(?<!\d-)\d{2}-\d{5}-\d{5}(?!-?\d)")
 _SHOP_ORDER = re.compile(r"(?<!\w)#\d{3,10}\b")
 _ASIN = re.compile(r"\bB0[0-9A-Z]{8}\b")
 _ISBN = re.compile(r"\b\d{9}[\dX]\b")
+_BOOK = re.compile(r"\b(?:isbn|asin)\b", re.I)
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]{3,500}", re.I)
 _MONEY = re.compile(
-    r"(?<![\w.,])(?:(?:[€$£]|EUR|USD|GBP|CHF)\s?\d{1,7}(?:[.,' ]\d{3})*(?:[.,]\d{1,2})?"
-    r"|\d{1,7}(?:[.,' ]\d{3})*(?:[.,]\d{1,2})?\s?"
+    r"(?<![\w.,])(?:(?:[€$£]|EUR|USD|GBP|CHF)\s?\d{1,7}(?:[.,' ]\d{3}){0,4}(?:[.,]\d{1,2})?"
+    r"|\d{1,7}(?:[.,' ]\d{3}){0,4}(?:[.,]\d{1,2})?\s?"
     r"(?:€|\$|£|EUR\b|USD\b|GBP\b|CHF\b|euros?\b|pounds?\b|dollars?\b|livres?\b))",
     re.I,
 )
-_DATE = re.compile(r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}))\b")
+_DATE = re.compile(r"(?<![\w./])(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}))(?!\w|[./-]\d)")
 _VAT = re.compile(r"\b(?:AT|BE|DE|ES|FR|IT|NL|PL|PT|LU|IE)\s?[0-9A-Z](?:[ .]?[0-9A-Z]){7,11}\b")
 _PHONE_REGION = {"en": "GB", "fr": "FR", "de": "DE", "es": "ES", "it": "IT"}
+_AMERICAN_PHONE = re.compile(r"(?<![\w+-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])")
+_WITHOUT_ZERO = {
+    "ES": frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE}),
+    "IT": frozenset({phonenumbers.PhoneNumberType.MOBILE}),
+}
+"""Kinds of numbers that a region dials without a leading 0."""
 _MANY_DIGITS = re.compile(r"\d(?:[\s()./-]{0,3}\d){6}")
 
 
@@ -148,10 +154,25 @@ def _phones(text: str, language: str) -> Iterator[Entity]:
         return
     region = _PHONE_REGION.get(language)
     matcher = phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.POSSIBLE)
-    for _, match in zip(range(_MAX_PHONES), matcher, strict=False):
-        digits = re.sub(r"\D", "", match.raw_string)
-        if len(digits) >= 8 and (match.raw_string.startswith(("+", "0", "(")) or region is None):
-            yield Entity("phone", match.raw_string, match.start, match.end)
+    for found in matcher:
+        digits = re.sub(r"\D", "", found.raw_string)
+        written_as_phone = found.raw_string.startswith(("+", "0", "(")) or region is None
+        if len(digits) >= 8 and (written_as_phone or _dialled_without_zero(found.number, region)):
+            yield Entity("phone", found.raw_string, found.start, found.end)
+    for match in _AMERICAN_PHONE.finditer(text):
+        if phonenumbers.is_valid_number(phonenumbers.parse(match[0], "US")):
+            yield Entity("phone", match[0], *match.span())
+
+
+def _dialled_without_zero(number: phonenumbers.PhoneNumber, region: str | None) -> bool:
+    kinds = _WITHOUT_ZERO.get(region or "", frozenset())
+    return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in kinds
+
+
+def _books(text: str) -> Iterator[Entity]:
+    for match in _ISBN.finditer(text):
+        if isbn.is_valid(match[0]):
+            yield Entity("asin", match[0], *match.span())
 
 
 def _candidates(text: str, language: str) -> Iterator[Entity]:
@@ -170,13 +191,14 @@ def _candidates(text: str, language: str) -> Iterator[Entity]:
         if vat.is_valid(match[0]):
             yield Entity("vat_id", match[0], *match.span())
     yield from _tracking(text)
-    for match in _ISBN.finditer(text):
-        if isbn.is_valid(match[0]):
-            yield Entity("asin", match[0], *match.span())
+    # One telephone number in eleven passes as an ISBN: only the word makes it a book before it is a number to call.
+    if _BOOK.search(text):
+        yield from _books(text)
     for kind, pattern in (("order_id", _SHOP_ORDER), ("money", _MONEY), ("date", _DATE)):
         for match in pattern.finditer(text):
             yield Entity(kind, match[0].strip(), *match.span())
     yield from _phones(text, language)
+    yield from _books(text)
 
 
 def find_entities(text: str, language: str = "en") -> list[Entity]:

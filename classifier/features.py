@@ -15,9 +15,10 @@ from classifier.folding import fold
 from classifier.reading import Reading, read
 
 _LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
-_ADDRESS = re.compile(r"\S+@\S+\.\w+")
+_ADDRESS = re.compile(r"(?<![^\s@])[^\s@]++@[^\s@]+\.\w+")
 _HANDLE = re.compile(r"(?<!\w)@\w+")
-_NUMBER = re.compile(r"(?<!\w)#?[\w-]*\d[\w-]*\d[\w-]*\d[\w-]*")
+# Possessive and anchored at a word's start: linear on any input.
+_NUMBER = re.compile(r"(?:(?<!\w)#|(?<![\w-]))(?:(?:[^\W\d]|-)*+\d){3}[\w-]*+")
 _SPACES = re.compile(r"[ \t]+")
 
 WORDS = "words"

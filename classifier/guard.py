@@ -29,6 +29,9 @@ _READ_CHARACTERS = 200_000
 _LOOK_AROUND = re.compile(r"(?<!\\)\(\?<?[=!]")
 _AUTOMATON_BYTES = 256 * 1024 * 1024
 """Upper bound of RE2's automaton; the shipped rules need about 20 MB."""
+_PIECE, _OVERLAP = 8_000, 500
+"""RE2 reads a text in such pieces, so that no input can grow the automaton to its bound, where it would see nothing.
+The overlap is longer than any shipped pattern reaches."""
 
 
 class GuardRule(BaseModel):
@@ -127,8 +130,11 @@ class _Candidates:
 
     def of(self, folded: str) -> list[int]:
         """Rule numbers, ascending."""
-        matched = (self._set.Match(folded) or ()) if self._owner else ()
-        return sorted({self._owner[number] for number in matched})
+        found: set[int] = set()
+        for start in range(0, len(folded) if self._owner else 0, _PIECE):
+            matched = self._set.Match(folded[start : start + _PIECE + _OVERLAP]) or ()
+            found.update(self._owner[number] for number in matched)
+        return sorted(found)
 
 
 def _without_look_around(pattern: str) -> str:

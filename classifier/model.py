@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,10 +121,17 @@ class ReasonModel:
         """The inverse of `to_files`. Raises `ModelFormatError`; never unpickles."""
         try:
             settings = json.loads(files[SETTINGS])
-            with np.load(io.BytesIO(files[ARRAYS]), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = _arrays(files[ARRAYS])
+            return cls._from_parts(settings, arrays, encoder)
         except KeyError as error:
-            raise ModelFormatError(f"the model has no file {error}; train it again") from error
+            raise ModelFormatError(f"the model has no {error}; train it again") from error
+        except ModelFormatError:
+            raise
+        except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ModelFormatError(f"the model's files cannot be read ({error}); train it again") from error
+
+    @classmethod
+    def _from_parts(cls, settings: Any, arrays: Mapping[str, NDArray[Any]], encoder: Encoder) -> ReasonModel:
         if settings["format"] != FORMAT_VERSION:
             raise ModelFormatError(
                 f"model format {settings['format']} is not {FORMAT_VERSION}, which this version reads; train it again"
@@ -149,11 +157,18 @@ class ReasonModel:
         )
 
 
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ModelFormatError(f"the model's {ARRAYS} is no npz archive; train it again")
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 def encoder_name(files: Mapping[str, bytes]) -> str:
     """Which encoder the model in ``files`` needs. Raises `ModelFormatError`."""
     try:
         return str(json.loads(files[SETTINGS])["encoder"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelFormatError(f"the model's {SETTINGS} does not name its encoder; train it again") from error
 
 

@@ -23,10 +23,11 @@ _HEAD_SHARE = 0.75
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\ufeff]")
 _HTML_TAG = re.compile(
-    r"<(/?)(html|body|div|p|br|span|table|tr|td|a|b|i|u|em|strong|img|font|li|ul|ol|h[1-6]|style|script|head|meta)\b[^<>]{0,2000}>",
+    r"<(/?)(html|body|div|p|br|span|table|tr|td|a|b|i|u|em|strong|img|font|li|ul|ol|h[1-6]|style|script|head|meta)(?=[\s/>])[^<>]{0,2000}>",
     re.I,
 )
-_HTML_BLOCK = re.compile(r"<(style|script|head)\b.*?</\1\s*>", re.I | re.S)
+# No block reaches over the start of another one: unclosed tags by the thousand stay linear work.
+_HTML_BLOCK = re.compile(r"<(style|script|head)\b(?:(?!</?\1\b).)*+</\1\s*>", re.I | re.S)
 _LINE_BREAKING_TAGS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
 
@@ -106,7 +107,7 @@ class Reading:
 def read(subject: str, body: str) -> Reading:
     """Read a ticket."""
     whole = plain(body)
-    return Reading(plain(subject).strip(), _own_words(whole), whole)
+    return Reading(_shorten(plain(subject).strip()), _own_words(whole), whole)
 
 
 def _own_words(whole: str) -> str:
@@ -115,11 +116,14 @@ def _own_words(whole: str) -> str:
     lines = _shorten(whole).split("\n")
     kept: list[str] = []
     for line in lines:
-        if patterns.quote.search(line) and any(part.strip() for part in kept):
+        judged = " ".join(line.split())
+        if patterns.quote.search(judged):
+            if any(part.strip() for part in kept):
+                break
+            continue
+        if patterns.mark.search(line.rstrip()):
             break
-        if patterns.mark.search(line):
-            break
-        if line.lstrip().startswith(">") or patterns.device.search(line) or patterns.boilerplate.search(line):
+        if judged.startswith(">") or patterns.device.search(judged) or patterns.boilerplate.search(judged):
             continue
         kept.append(line)
     words = "\n".join(_without_signature(kept, patterns)).strip()
@@ -127,12 +131,14 @@ def _own_words(whole: str) -> str:
 
 
 def _without_signature(lines: list[str], patterns: _Compiled) -> list[str]:
+    following = 0
     for index in range(len(lines) - 1, 0, -1):
-        following = [line for line in lines[index + 1 :] if line.strip()]
-        if len(following) > patterns.signature_lines:
+        judged = " ".join(lines[index].split())
+        if following > patterns.signature_lines:
             break
-        if patterns.sign_off.search(lines[index]) and any(line.strip() for line in lines[:index]):
+        if patterns.sign_off.search(judged) and any(line.strip() for line in lines[:index]):
             return lines[:index]
+        following += bool(judged)
     return lines
 
 

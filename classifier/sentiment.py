@@ -36,6 +36,7 @@ class SentimentLexicon(BaseModel):
     capitals: float
     exclamations: float
     negations: tuple[str, ...]
+    symbols: dict[str, float]
     words: dict[str, dict[str, float]]
 
 
@@ -68,6 +69,7 @@ def sentiment_score(text: str) -> float:
         if weight is None:
             weight = next(points for stem, points in stems if word.startswith(stem))
         score += -weight if match["not"] and weight > 0 else weight
+    score += sum(weight for symbol, weight in lexicon.symbols.items() if symbol in text)
     shouted = len(_CAPITALS.findall(text))
     if shouted >= 3:
         score += lexicon.capitals

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from service.cli import app
@@ -24,26 +24,21 @@ def cli_reference() -> str:
         "Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done.",
         "",
     ]
-    with click.Context(group, info_name="paretodesk") as context:
-        lines += _commands(group, context)
+    lines += _commands(group, group.make_context("paretodesk", [], resilient_parsing=True))
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _commands(command: click.Command, context: click.Context) -> list[str]:
-    if isinstance(command, click.Group):
+def _commands(command: Any, context: Any) -> list[str]:
+    """The section of a command, or those of a group's commands."""
+    if hasattr(command, "list_commands"):
         lines = []
         for name in command.list_commands(context):
             child = command.get_command(context, name)
-            if child is not None:
-                with click.Context(child, info_name=name, parent=context) as inner:
-                    lines += _commands(child, inner)
+            lines += _commands(child, child.make_context(name, [], parent=context, resilient_parsing=True))
         return lines
-    lines = [f"## {context.command_path}", "", (command.help or "").replace("\n\n", "\n \n").strip(), ""]
+    lines = [f"## {context.command_path}", "", (command.help or "").strip(), ""]
     rows = [record for parameter in command.get_params(context) if (record := parameter.get_help_record(context))]
-    for parameter in command.params:
-        if isinstance(parameter, click.Argument):
-            rows.insert(0, (parameter.human_readable_name, getattr(parameter, "help", None) or ""))
-    return lines + [f"- `{name}`: {text}" for name, text in rows] + [""]
+    return lines + [f"- `{name}`: {' '.join(text.split())}" for name, text in rows if name != "--help"] + [""]
 
 
 def settings_reference() -> str:

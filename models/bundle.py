@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -72,13 +73,17 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], c
     text = json.dumps(asdict(signed), indent=2, ensure_ascii=False, sort_keys=True).encode()
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
-    for name, data in {**contents, MANIFEST: text, SIGNATURE: key.sign(text).encode()}.items():
-        with (draft / name).open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    draft.chmod(0o755)
-    draft.rename(folder)
+    try:
+        for name, data in {**contents, MANIFEST: text, SIGNATURE: key.sign(text).encode()}.items():
+            with (draft / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        draft.chmod(0o755)
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def read_bundle(folder: Path, key: SigningKey) -> Bundle:
@@ -97,7 +102,9 @@ def read_bundle(folder: Path, key: SigningKey) -> Bundle:
     try:
         manifest = Manifest(**json.loads(text))
     except (TypeError, ValueError) as error:
-        raise BundleRejectedError(f"{folder / MANIFEST}: not a manifest that this version reads: {error}") from error
+        raise BundleRejectedError(
+            f"{folder / MANIFEST}: not a manifest that this version reads: {error}; train the model again"
+        ) from error
     if manifest.layout != LAYOUT_VERSION:
         raise BundleRejectedError(f"{folder}: layout {manifest.layout} is not {LAYOUT_VERSION}; train the model again")
     if folder.name != manifest.version or folder.parent.name != manifest.name:

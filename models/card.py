@@ -75,7 +75,7 @@ def _overall(evaluation: Mapping[str, Any]) -> list[str]:
     ]
     if evaluation.get("guard_recall") is not None:
         lines.append(
-            f"- model half of the human-only guard: recall {evaluation['guard_recall']:.3f}, "
+            f"- human-only guard, rules or model: recall {evaluation['guard_recall']:.3f}, "
             f"false alarms {evaluation['guard_false_alarms']:.3f}"
         )
     return lines

@@ -51,13 +51,17 @@ class Registry:
     def versions(self, name: str) -> tuple[str, ...]:
         """All versions of ``name``, oldest first."""
         root = self.folder(name, "any").parent
-        return tuple(sorted(p.name for p in root.iterdir() if (p / MANIFEST).is_file())) if root.is_dir() else ()
+        return (
+            tuple(sorted(p.name for p in root.iterdir() if _NAME.fullmatch(p.name) and (p / MANIFEST).is_file()))
+            if root.is_dir()
+            else ()
+        )
 
     def names(self) -> tuple[str, ...]:
         """Names that have at least one version."""
         if not self.store.is_dir():
             return ()
-        return tuple(sorted(p.name for p in self.store.iterdir() if p.is_dir() and self.versions(p.name)))
+        return tuple(sorted(p.name for p in self.store.iterdir() if _NAME.fullmatch(p.name) and self.versions(p.name)))
 
     def new_version(self, name: str, now: datetime | None = None) -> str:
         """A version that is not taken yet, such as ``20261121-224512``."""
@@ -87,7 +91,10 @@ class Registry:
             raise BundleMissingError(
                 f"model {name} has no version {version}; it has {', '.join(self.versions(name)) or 'none'}"
             )
-        current = self.champion(name)
+        try:
+            current = self.champion(name)
+        except BundleError:  # a broken pointer is written anew
+            current = None
         if current and current.version == version:
             return current
         previous = (current.version, *current.previous) if current else ()

@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 KEY_BYTES = 32
+REMEDY = "copy it again from where the model was trained, or remove it and train again (a new key is made then)"
 
 
 class SigningError(RuntimeError):
@@ -48,9 +51,9 @@ class SigningKey:
                 "or train a model here (a key is made then)"
             ) from error
         except (OSError, ValueError) as error:
-            raise SigningError(f"the signing key at {path} cannot be read as hex digits: {error}") from error
+            raise SigningError(f"the signing key at {path} cannot be read as hex digits: {error}; {REMEDY}") from error
         if len(secret) < KEY_BYTES:
-            raise SigningError(f"the signing key at {path} has {len(secret)} bytes, {KEY_BYTES} are needed")
+            raise SigningError(f"the signing key at {path} has {len(secret)} bytes, {KEY_BYTES} are needed; {REMEDY}")
         return cls(secret)
 
     @classmethod
@@ -58,10 +61,13 @@ class SigningKey:
         """The key at ``path``, made there with owner-only access when there is none yet."""
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Written whole before it has its name: whoever starts at the same moment reads a full key, the first one.
+            descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".key-")
             try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return cls.read(path)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(KEY_BYTES) + "\n")
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(secrets.token_hex(KEY_BYTES) + "\n")
+                with suppress(FileExistsError):
+                    os.link(draft, path)
+            finally:
+                os.unlink(draft)
         return cls.read(path)

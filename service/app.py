@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import bot
-from bot import EmptyMessageError, MessageTooLongError, UnknownSessionError, WrongTokenError
+from bot import BusySessionError, EmptyMessageError, MessageTooLongError, UnknownSessionError, WrongTokenError
 from desk import DeskError
 from desk.database import DatabaseError
 from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
@@ -46,6 +46,7 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     WrongTokenError: 404,
     MessageTooLongError: 422,
     EmptyMessageError: 422,
+    BusySessionError: 409,
 }
 
 

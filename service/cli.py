@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 
-import click
 import typer
 
 from service.commands import chatting, deskwork, knowledge, learning, serving, tagging
@@ -36,7 +35,7 @@ def main() -> None:
         # The reader (head, less) has gone; nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         notes.print("stopped")
         sys.exit(130)
 

@@ -64,7 +64,12 @@ def load_corpus(folder: Path, taxonomy: Taxonomy) -> list[Example]:
         if reason not in taxonomy:
             mistakes.append(f"{path}: '{reason}' is no contact reason of the taxonomy; rename the file")
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            mistakes.append(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8")
+            continue
+        for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
             try:
                 examples.append(_example(json.loads(line), reason, locale, taxonomy))
             except (ValueError, TypeError) as error:
@@ -77,8 +82,13 @@ def load_corpus(folder: Path, taxonomy: Taxonomy) -> list[Example]:
             mistakes.append(f"id '{example.id}' is used by {seen[example.id]} and {example.locale}/{example.reason}")
         seen[example.id] = f"{example.locale}/{example.reason}"
     if mistakes:
-        raise CorpusError("\n".join(mistakes))
+        raise _corpus_error(mistakes)
     return examples
+
+
+def _corpus_error(mistakes: Sequence[str]) -> CorpusError:
+    more = f"\n... and {len(mistakes) - SHOWN_MISTAKES} more" if len(mistakes) > SHOWN_MISTAKES else ""
+    return CorpusError("\n".join(mistakes[:SHOWN_MISTAKES]) + more)
 
 
 def _example(row: Any, reason: str, locale: str, taxonomy: Taxonomy) -> Example:
@@ -89,6 +99,13 @@ def _example(row: Any, reason: str, locale: str, taxonomy: Taxonomy) -> Example:
     for field in ("id", "channel", "body"):
         if not isinstance(row.get(field), str) or not row[field].strip():
             raise ValueError(f"field '{field}' must be a text")
+    for field in ("subject", "group"):
+        if not isinstance(row.get(field), str | None):
+            raise ValueError(f"field '{field}' must be a text")
+    if not isinstance(row.get("indirect", False), bool):
+        raise ValueError("field 'indirect' must be true or false")
+    if not isinstance(row.get("secondary", []), list):
+        raise ValueError("field 'secondary' must be a list of reasons")
     secondary = tuple(row.get("secondary", ()))
     if wrong := [reason_id for reason_id in secondary if reason_id not in taxonomy]:
         raise ValueError(f"field 'secondary' names unknown reasons {wrong}")
@@ -135,8 +152,7 @@ def load_labelled(path: Path, text: str, label: str) -> list[Example]:
             group = hashlib.sha256(words.lower().encode()).hexdigest()
             examples.append(Example(f"{path.stem}-{row.line}", reason, locale, "", "", words, group))
     if mistakes:
-        more = f"\n... and {len(mistakes) - SHOWN_MISTAKES} more" if len(mistakes) > SHOWN_MISTAKES else ""
-        raise CorpusError("\n".join(mistakes[:SHOWN_MISTAKES]) + more)
+        raise _corpus_error(mistakes)
     if not examples:
         raise CorpusError(f"{path}: no rows")
     return examples

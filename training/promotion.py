@@ -56,8 +56,9 @@ def judge(
 ) -> Verdict:
     """Compare on ``frozen`` tickets that neither model learned from.
 
-    The challenger is refused when its macro-F1 is not higher, when any human-only reason is found less often, when a
-    reason's F1 falls by more than `F1_DROP` with significance, or when its calibration gets worse.
+    The challenger is refused when its macro-F1 is not higher, when the guard finds fewer human-only tickets,
+    when a human-only reason's recall or, by more than `F1_DROP`, any reason's F1 falls with significance, or when its
+    calibration gets worse.
     """
     theirs = predict(challenger, frozen, human_only)
     new = evaluate(challenger, frozen, human_only, theirs)

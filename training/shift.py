@@ -108,7 +108,7 @@ def parse_period(text: str) -> PeriodOfTime:
             return PeriodOfTime(text, date(year, month, 1), _first_after(year, month))
     except ShiftError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ShiftError(f"'{text}' is no period: {error}") from error
     raise ShiftError(f"'{text}' is no period; write 2026Q1, 2026-01 or 2026-01-01..2026-02-01")
 

@@ -1,6 +1,5 @@
 import csv
 import json
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -290,20 +289,8 @@ def test_the_rejects_file_never_overwrites_the_import(desk, file):
         import_file(desk, path, rejects_path=path.parent / "missing" / "r.csv")
 
 
-def test_more_than_a_thousand_rows_are_loaded_in_a_second(desk, file):
-    text = "Hello I ordered two weeks ago and the parcel is still not here. Please help. " * 4
-    path = file("id,created_at,body\n" + "".join(f"{n},2026-07-01,{text}{n}\n" for n in range(2000)))
-
-    def speed(source: str) -> float:
-        started = time.perf_counter()
-        assert import_file(desk, path, source=source).imported == 2000
-        return 2000 / (time.perf_counter() - started)
-
-    assert speed("first") > 1000 or speed("second") > 1000  # the machine may have been busy elsewhere
-
-
 def test_every_preset_loads_and_can_map_a_body():
-    assert preset_names() == ("edesk", "freshdesk", "generic", "gorgias", "zendesk")
+    assert preset_names() == ("edesk", "freshdesk", "generic", "gorgias", "sample", "zendesk")
     for name in preset_names():
         assert load_preset(name).columns["body"]
     with pytest.raises(MappingError, match=r"no preset 'desk\.com'; use one of edesk"):

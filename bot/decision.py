@@ -1,0 +1,141 @@
+"""When the bot may answer: the settings, and the judgement of one message in its conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from classifier.datafile import load_yaml
+from classifier.guard import UNAVAILABLE_RULE
+from classifier.tagger import Tag
+from classifier.taxonomy import OTHER, Autonomy, Taxonomy
+
+STARTER_DECISION = Path(__file__).parent / "data" / "decision.yaml"
+
+
+class DecisionSettings(BaseModel):
+    """The data file ``decision.yaml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    passage_threshold: float = Field(ge=0, le=1)
+    passage_threshold_chosen: float = Field(ge=0, le=1)
+    max_clarifications: int = Field(ge=0)
+    max_options: int = Field(ge=0, le=5)
+    min_option_probability: float = Field(ge=0, le=1)
+    order_reasons: frozenset[str]
+    max_order_prompts: int = Field(ge=1)
+    max_proof_failures: int = Field(ge=1)
+    max_messages: int = Field(ge=1)
+    reply_hours: int = Field(ge=1)
+    fallback_locale: str
+    min_words_to_switch: int = Field(ge=1)
+    sure_words: int = Field(ge=1)
+    min_words_unsupported: int = Field(ge=1)
+    close_reasons: frozenset[str]
+    thanks_reasons: frozenset[str]
+
+
+@cache
+def starter_decision() -> DecisionSettings:
+    """The shipped settings."""
+    return load_yaml(STARTER_DECISION, DecisionSettings)
+
+
+class Why(StrEnum):
+    """Why a person takes over; recorded with the hand-off."""
+
+    ASKED = "asked_for_a_person"
+    GUARD = "guard_raised"
+    UNAVAILABLE = "guard_unavailable"
+    HUMAN_ONLY = "human_only_reason"
+    ASSISTED = "assisted_reason"
+    AUTO_CLOSE = "auto_close_reason"
+    LANGUAGE = "language_not_supported"
+    UNCLEAR = "still_unclear"
+    NO_ANSWER = "no_article_answers"
+    NOT_SOLVED = "answer_did_not_help"
+    NOT_VERIFIED = "order_not_verified"
+    NO_FACTS = "order_facts_missing"
+    TOO_LONG = "conversation_too_long"
+
+
+class Way(StrEnum):
+    """How a reason that is known goes on."""
+
+    SELF_SERVICE = "self_service"
+    PERSON = "person"
+    THANKS = "thanks"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True)
+class Danger:
+    """Nothing may be answered: why, and the tag that says so."""
+
+    why: Why
+    tag: Tag
+
+
+class Decision:
+    """The rules by which the bot answers or does not."""
+
+    def __init__(self, settings: DecisionSettings, taxonomy: Taxonomy) -> None:
+        self.settings = settings
+        self._taxonomy = taxonomy
+
+    def danger(self, tags: Sequence[Tag]) -> Danger | None:
+        """The first tag after which only a person may answer: a raised guard, no guard at all, a human-only reason.
+
+        A human-only reason counts as best guess too, however unsure.
+        """
+        for tag in tags:
+            if UNAVAILABLE_RULE in tag.guard:
+                return Danger(Why.UNAVAILABLE if len(tag.guard) == 1 else Why.GUARD, tag)
+            if tag.guard:
+                return Danger(Why.GUARD, tag)
+        for tag in tags:
+            if self._autonomy(tag.reason) is Autonomy.HUMAN_ONLY:
+                return Danger(Why.HUMAN_ONLY, tag)
+        return None
+
+    def way(self, reason: str) -> tuple[Way, Why | None]:
+        """How ``reason`` goes on, and why a person takes over where one does. Unknown reasons go to a person."""
+        if reason in self.settings.thanks_reasons:
+            return Way.THANKS, None
+        if reason in self.settings.close_reasons:
+            return Way.CLOSE, None
+        match self._autonomy(reason):
+            case Autonomy.SELF_SERVICE:
+                return Way.SELF_SERVICE, None
+            case Autonomy.HUMAN_ONLY:
+                return Way.PERSON, Why.HUMAN_ONLY
+            case Autonomy.AUTO_CLOSE:
+                return Way.PERSON, Why.AUTO_CLOSE
+            case _:
+                return Way.PERSON, Why.ASSISTED
+
+    def options(self, tag: Tag, offered: Sequence[str]) -> tuple[str, ...]:
+        """Reasons worth a button: probable, not offered before, and a customer's concern."""
+        silent = self.settings.thanks_reasons | self.settings.close_reasons | {OTHER}
+        return tuple(
+            alternative.id
+            for alternative in tag.reasons
+            if alternative.probability >= self.settings.min_option_probability
+            and alternative.id not in silent
+            and alternative.id not in offered
+            and alternative.id in self._taxonomy
+        )[: self.settings.max_options]
+
+    def needs_order(self, reason: str) -> bool:
+        """Whether the answer depends on the order."""
+        return reason in self.settings.order_reasons
+
+    def _autonomy(self, reason: str) -> Autonomy:
+        return self._taxonomy[reason].autonomy if reason in self._taxonomy else Autonomy.ASSISTED

@@ -1,0 +1,51 @@
+"""Order facts for the chat: only with proof, and with what a macro needs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from desk.database import Database
+from desk.order_table import OrderFacts, OrderSource
+from desk.tables import orders
+
+
+class OrderLookup:
+    """Asks the `OrderSource`. An unknown order and a wrong proof are the same None, after the same work."""
+
+    def __init__(self, source: OrderSource, shop: str, reply_hours: int, holds_orders: Callable[[], bool]) -> None:
+        self._source = source
+        self._shop = shop
+        self._reply = timedelta(hours=reply_hours)
+        self._holds_orders = holds_orders
+
+    def available(self) -> bool:
+        """Whether it makes sense to ask a customer for an order."""
+        return self._holds_orders()
+
+    def proven(self, order_id: str, proof: str) -> OrderFacts | None:
+        """The order if e-mail address or postcode is its buyer's."""
+        return self._source.verify(order_id, proof)
+
+    def known(self, order_id: str) -> OrderFacts | None:
+        """An order whose proof was given earlier in the same session."""
+        return self._source.facts(order_id)
+
+    def facts(self, order: OrderFacts, signature: str) -> dict[str, object]:
+        """The order's facts with who answers and by when."""
+        deadline = (datetime.now(UTC) + self._reply).date().isoformat()
+        return {
+            "agent.name": signature,
+            "shop.name": self._shop,
+            "reply.deadline": deadline,
+            "order.id": order.order_id,
+            **order.facts,
+        }
+
+
+def holds_orders(database: Database) -> bool:
+    """Whether any order is loaded. Raises `DatabaseError`."""
+    with database.session(read_only=True) as session:
+        return session.execute(sa.select(orders.c.order_id).limit(1)).first() is not None

@@ -1,0 +1,63 @@
+"""What an exchange works with and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.answers import Answers
+from bot.decision import Decision, Why
+from bot.order_lookup import OrderLookup
+from bot.state import State
+from bot.turn import Act, Said
+from bot.wording import Wording
+from classifier.tagger import Tag
+from classifier.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class HandOff:
+    """What a person needs to know when taking over. ``meanwhile`` is an article that may help until then."""
+
+    why: Why
+    tag: Tag
+    reason: str
+    language: str
+    wording: str
+    chosen_reason: str | None = None
+    order_id: str | None = None
+    verified: bool = False
+    meanwhile: Said | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The next state and what to say; with a ``hand_off`` a ticket has to be made first, its words follow from it."""
+
+    state: State
+    locale: str
+    act: Act
+    reason: str | None
+    messages: tuple[Said, ...] = ()
+    hand_off: HandOff | None = None
+    aside: bool = False
+    """The message had nothing that could ever be judged: small talk, or order details alone."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What every exchange draws on."""
+
+    taxonomy: Taxonomy
+    decision: Decision
+    answers: Answers
+    orders: OrderLookup
+    wording: Wording
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The open question in the customer's words, the reason it is taken for, and whether the customer named it."""
+
+    question: str
+    reason: str
+    chosen: bool = False

@@ -1,0 +1,126 @@
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifier.redaction import redact
+
+# Language, text, and the pieces that identify somebody.
+EXAMPLES = [
+    ("en", "My name is Grace Hopper and my mail is grace.hopper+shop@navy.example", ["Grace", "Hopper", "navy"]),
+    ("en", "Please call me on 07700 900123 after six", ["900123"]),
+    ("en", "Call 212-555-0123 or (212) 555-0199", ["0123", "0199"]),
+    ("en", "I live at 22 Baker Street, London NW1 6XE", ["Baker", "6XE"]),
+    ("en", "Order 123-4567890-1234567 went with 1Z5R89390357567127", ["4567890", "1Z5R"]),
+    ("en", "My card 4111 1111 1111 1111 was charged", ["1111"]),
+    ("en", "My card 4111111111111111 was charged", ["1111"]),
+    ("en", "See https://photos.example/u/ada/1.jpg or www.ada.example", ["ada"]),
+    ("en", "Where is it?\n\nKind regards,\nPauline Whitcombe", ["Pauline", "Whitcombe"]),
+    ("en", "Dear Mr. Holmes, Mrs Watson and Dr Moriarty called", ["Holmes", "Watson", "Moriarty"]),
+    ("fr", "Je m'appelle Élodie Lefèvre, tél. 06.12.34.56.78", ["Élodie", "Lefèvre", "12.34"]),
+    ("fr", "Livrez au 12 Rue Victor Hugo, 69002 Lyon", ["Victor", "69002"]),
+    ("fr", "J'habite 5 bis avenue des Ternes", ["Ternes"]),
+    ("fr", "Cordialement,\nJean-Pierre Dupont", ["Jean", "Dupont"]),
+    ("fr", "Mon IBAN est FR76 3000 6000 0112 3456 7890 189", ["3000", "7890"]),
+    ("fr", "Merci,\nCamille", ["Camille"]),
+    ("de", "Ich heiße Jürgen Müller, Hauptstraße 5, 10115 Berlin", ["Jürgen", "Müller", "Hauptstr", "10115"]),
+    ("de", "Rückruf unter 0171 1234567 oder +49 30 1234567", ["1234567"]),
+    ("de", "Mit freundlichen Grüßen\nAnna Schmidt", ["Anna", "Schmidt"]),
+    ("de", "Unsere USt-IdNr. ist DE136695976, iban de89 3704 0044 0532 0130 00", ["136695976", "3704", "0532"]),
+    ("es", "Me llamo Lucía Fernández y vivo en Calle Mayor 12, 28013 Madrid", ["Lucía", "Fernández", "Mayor", "28013"]),
+    ("es", "Llámenme al 612 345 678 o al 612345679", ["345", "612345679"]),
+    ("es", "Un saludo,\nJosé Ñíguez", ["José", "Ñíguez"]),
+    ("it", "Mi chiamo Giulia Rossi, via Garibaldi 7, CAP 20121", ["Giulia", "Rossi", "20121"]),
+    ("it", "Il mio numero è 333 1234567, oppure 3331234568", ["1234567", "3331234568"]),
+    ("it", "Abito in Via Giuseppe Verdi, 12/B", ["Verdi", "12/B"]),
+    ("it", "Cordiali saluti\nMarco Bianchi", ["Marco", "Bianchi"]),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "personal"), EXAMPLES)
+def test_nothing_personal_is_left(language: str, text: str, personal: list[str]) -> None:
+    redacted = redact(text, language)
+    assert [piece for piece in personal if piece in redacted] == []
+    assert re.search(r"\[[A-Z_]+\]", redacted)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "The 2 kettles cost £19.99 each, ordered on 2026-11-03, ASIN B08N5WRWNW. Best price!"),
+        ("fr", "Le chargeur de 220 V est cassé depuis le 3/11/2026, je veux 20 € de remise."),
+        ("de", "Der Wasserkocher mit 1,7 Liter ist seit dem 03.11.2026 kaputt."),
+        ("es", "La lámpara de 100 x 200 cm no funciona, quiero un reembolso de 20 euros."),
+        ("it", "Il bollitore da 1500 W è arrivato rotto il 03/11/2026."),
+    ],
+)
+def test_what_a_ticket_is_about_stays(language: str, text: str) -> None:
+    assert redact(text, language) == text
+
+
+def test_placeholders_say_what_stood_there() -> None:
+    text = "Mr Holmes, order 123-4567890-1234567, ada@example.org, 07700 900123"
+    assert redact(text) == "Mr [NAME], order [ORDER_ID], [EMAIL], [PHONE]"
+
+
+def test_known_names_are_replaced_wherever_they_stand() -> None:
+    text = "ADA LOVELACE here. Ada Lovelace's parcel; adalovelaces stays, and so does an x."
+    redacted = redact(text, known=["Ada Lovelace", "x", "", "  "])
+    assert redacted == "[NAME] here. [NAME]'s parcel; adalovelaces stays, and so does an x."
+
+
+def test_the_longest_known_value_counts() -> None:
+    assert redact("I am Ada Lovelace King", known=["Ada", "Ada Lovelace King"]) == "I am [NAME]"
+
+
+def test_known_values_are_taken_literally() -> None:
+    assert redact("from A+B (Shop) today", known=["A+B (Shop"]) == "from [NAME]) today"
+
+
+def test_redacting_twice_changes_nothing_more() -> None:
+    for language, text, _ in EXAMPLES:
+        once = redact(text, language)
+        assert redact(once, language) == once
+
+
+SECRETS = st.sampled_from(
+    [
+        ("en", "ada.lovelace@example.org"),
+        ("en", "123-4567890-1234567"),
+        ("en", "+44 20 7946 0958"),
+        ("fr", "06 12 34 56 78"),
+        ("de", "0171 1234567"),
+        ("es", "612 345 678"),
+        ("it", "333 1234567"),
+    ]
+)
+PROSE = st.text("abcdefghijkl éàüñ.,!?'\n", max_size=60)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SECRETS, PROSE, PROSE, st.integers(0, 3))
+def test_a_secret_anywhere_in_a_text_is_gone(secret: tuple[str, str], before: str, after: str, far: int) -> None:
+    language, value = secret
+    padding = "some more words about the kettle. " * (far * 600)
+    redacted = redact(f"{padding}{before} {value} {after}", language)
+    assert value not in redacted
+    assert re.sub(r"\D", "", redacted) == ""
+
+
+@pytest.mark.parametrize("distance", [17_990, 18_000, 19_995, 20_000, 35_990, 54_000])
+def test_a_secret_is_seen_wherever_a_long_text_is_cut(distance: int) -> None:
+    text = "x" * (distance - 8) + " +44 20 7946 0958 and 123-4567890-1234567"
+    assert redact(text).endswith(" [PHONE] and [ORDER_ID]")
+
+
+def test_every_one_of_many_phone_numbers_is_gone() -> None:
+    assert re.sub(r"\D", "", redact("call 07700 900123 now\n" * 60)) == ""
+
+
+@pytest.mark.parametrize("text", ["\n" * 1_000_000, "refund please " * 75_000, "Merci " * 160_000, "12 rue " * 140_000])
+def test_a_megabyte_is_redacted_in_reasonable_time(text: str) -> None:
+    start = time.process_time()
+    redact(text)
+    assert time.process_time() - start < 15
