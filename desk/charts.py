@@ -10,9 +10,7 @@ from desk.top_reasons import Period, ReasonLine, TopReasons
 
 BAR, REST, LINE = "#2f6fb7", "#8d99a6", "#c2571a"
 TREND_COLOURS: Final = ["#2f6fb7", "#c2571a", "#2e8b57", "#a23b72", "#8a7500"]
-FONT = (
-    "Liberation Sans, Arial, Helvetica, sans-serif"  # vl-convert carries the first, which measures like Arial
-)
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # vl-convert carries the first, which measures like Arial
 ROW_HEIGHT = 34
 MAX_BARS = 15
 
@@ -49,14 +47,10 @@ def pareto_svg(report: TopReasons, width: int) -> str:
     text = "numbers:N" if wide else "percent:N"
     numbers = base.mark_text(align="left", dx=8, fontSize=12).encode(x=alt.value(plot_width), y=y, text=text)
     points = alt.OverlayMarkDef(color=LINE, size=28)
-    cumulative = base.mark_line(color=LINE, strokeWidth=2, point=points).encode(
-        x="cumulative:Q", y=y, order="rank:Q"
-    )
+    cumulative = base.mark_line(color=LINE, strokeWidth=2, point=points).encode(x="cumulative:Q", y=y, order="rank:Q")
     rule = alt.Chart(alt.InlineData(values=[{"at": 0.8}]))
     mark = rule.mark_rule(color=LINE, strokeDash=[5, 4]).encode(x="at:Q")
-    chart = alt.layer(bars, numbers, mark, cumulative).properties(
-        width=plot_width, height=ROW_HEIGHT * len(rows)
-    )
+    chart = alt.layer(bars, numbers, mark, cumulative).properties(width=plot_width, height=ROW_HEIGHT * len(rows))
     return _svg(chart, f"Pareto chart of {len(rows)} contact reasons")
 
 
@@ -73,9 +67,7 @@ def trend_svg(report: TopReasons, width: int) -> str:
         labelAngle=0,
         grid=False,
     )
-    colour = alt.Color(
-        "reason:N", scale=alt.Scale(domain=reasons, range=TREND_COLOURS[: len(reasons)]), legend=None
-    )
+    colour = alt.Color("reason:N", scale=alt.Scale(domain=reasons, range=TREND_COLOURS[: len(reasons)]), legend=None)
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=24))

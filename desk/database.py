@@ -122,9 +122,7 @@ def _parse(url: str) -> sa.URL:
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
-        raise DatabaseError(
-            f"the database URL names {parsed.drivername!r}, which is not supported; {URL_REMEDY}"
-        )
+        raise DatabaseError(f"the database URL names {parsed.drivername!r}, which is not supported; {URL_REMEDY}")
     if parsed.database in (None, "", ":memory:"):
         raise DatabaseError(f"a SQLite database must be a file, or its tickets would be lost; {URL_REMEDY}")
     return parsed.set(drivername="sqlite")

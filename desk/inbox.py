@@ -170,9 +170,7 @@ class Desk:
 
     # -- acts ----------------------------------------------------------------------------------------------
 
-    def suggest(
-        self, ticket_id: str, macros: Sequence[str], passages: Sequence[str], actor: str
-    ) -> TicketState:
+    def suggest(self, ticket_id: str, macros: Sequence[str], passages: Sequence[str], actor: str) -> TicketState:
         """Record which macros and article passages were offered, by id."""
         data = {"macros": list(macros), "passages": list(passages)}
         return self.record(ticket_id, EventKind.SUGGESTED, actor=actor, data=data)
@@ -189,9 +187,7 @@ class Desk:
 
     def reply(self, ticket_id: str, text: str, actor: str, *, automatic: bool = False) -> TicketState:
         """Record a public reply. An ``automatic`` one does not count as first reply."""
-        return self.record(
-            ticket_id, EventKind.REPLIED, actor=actor, data={"text": text, "automatic": automatic}
-        )
+        return self.record(ticket_id, EventKind.REPLIED, actor=actor, data={"text": text, "automatic": automatic})
 
     def note(self, ticket_id: str, text: str, actor: str) -> TicketState:
         """Record an internal note."""

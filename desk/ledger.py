@@ -89,9 +89,7 @@ def events_of(session: Session, ticket_id: str) -> list[Event]:
 
 def state_of(session: Session, ticket_id: str) -> TicketState:
     """The ticket's current state. Raises `UnknownTicketError`."""
-    row = session.execute(
-        sa.select(ticket_states).where(ticket_states.c.ticket_id == ticket_id)
-    ).one_or_none()
+    row = session.execute(sa.select(ticket_states).where(ticket_states.c.ticket_id == ticket_id)).one_or_none()
     if row is None:
         raise UnknownTicketError(f"there is no ticket {ticket_id}")
     return state_from_row(row)
@@ -115,13 +113,9 @@ def state_from_row(row: sa.Row[Any]) -> TicketState:
 
 def _store_states(session: Session, ticket_ids: Sequence[str]) -> None:
     for chunk in _chunks(ticket_ids):
-        query = (
-            sa.select(events).where(events.c.ticket_id.in_(chunk)).order_by(events.c.ticket_id, events.c.seq)
-        )
+        query = sa.select(events).where(events.c.ticket_id.in_(chunk)).order_by(events.c.ticket_id, events.c.seq)
         told = [_event(row) for row in session.execute(query)]
-        states = [
-            fold(ticket_id, facts) for ticket_id, facts in groupby(told, key=lambda fact: fact.ticket_id)
-        ]
+        states = [fold(ticket_id, facts) for ticket_id, facts in groupby(told, key=lambda fact: fact.ticket_id)]
         if rows := [_state_row(state) for state in states if state is not None]:
             session.execute(upsert(session, ticket_states), rows)
 

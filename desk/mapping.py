@@ -167,9 +167,7 @@ def load_preset(name: str) -> ColumnMapping:
         return load_yaml(PRESETS / f"{name}.yaml", ColumnMapping)
     if Path(name).suffix in (".yaml", ".yml"):
         return load_yaml(Path(name), ColumnMapping)
-    raise MappingError(
-        f"there is no preset {name!r}; use one of {', '.join(preset_names())}, or a .yaml file"
-    )
+    raise MappingError(f"there is no preset {name!r}; use one of {', '.join(preset_names())}, or a .yaml file")
 
 
 def _zone(name: str) -> tzinfo:

@@ -62,11 +62,7 @@ class OrderTable:
         query = sa.select(orders).where(orders.c.order_id == order_id.strip())
         with self._database.session(read_only=True) as session:
             row = session.execute(query).one_or_none()
-        return (
-            None
-            if row is None
-            else OrderFacts(row.order_id, row.facts, row.as_of, row.buyer_email, row.postcode)
-        )
+        return None if row is None else OrderFacts(row.order_id, row.facts, row.as_of, row.buyer_email, row.postcode)
 
     def verify(self, order_id: str, email_or_postcode: str) -> OrderFacts | None:
         """The facts if the e-mail address or the postcode is the buyer's, compared in constant time."""
@@ -106,9 +102,7 @@ def load_orders(
     table = open_table(path, encoding=encoding, known_columns=(ORDER_ID,))
     columns = ", ".join(table.columns)
     if ORDER_ID not in table.columns:
-        raise MappingError(
-            f"{path}: no column {ORDER_ID!r}; found: {columns}. Rename the column with the order ids"
-        )
+        raise MappingError(f"{path}: no column {ORDER_ID!r}; found: {columns}. Rename the column with the order ids")
     if odd := [name for name in table.columns if name != AS_OF and not FACT_NAME.fullmatch(name)]:
         raise MappingError(
             f"{path}: {', '.join(map(repr, odd))}: not a fact name; use dotted lower-case names such as "
@@ -143,9 +137,7 @@ def load_orders(
 
 
 def _order(row: Row, dates: ColumnMapping, first_lines: dict[str, int]) -> dict[str, object] | Problem:
-    facts: dict[str, str] = {
-        name: text.strip() for name, text in storable(dict(row.values)).items() if text.strip()
-    }
+    facts: dict[str, str] = {name: text.strip() for name, text in storable(dict(row.values)).items() if text.strip()}
     order_id = facts.get(ORDER_ID)
     if order_id is None:
         return Problem(ORDER_ID, "is empty")

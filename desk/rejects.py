@@ -28,9 +28,7 @@ class RejectsFile:
 
     def __init__(self, path: Path, imported: Path) -> None:
         if path.exists() and path.samefile(imported):
-            raise TableError(
-                f"{path}: the rejects file would overwrite the imported file; choose another --rejects"
-            )
+            raise TableError(f"{path}: the rejects file would overwrite the imported file; choose another --rejects")
         self.path = path
         self.count = 0
         self._part = path.with_name(path.name + ".part")
@@ -57,7 +55,5 @@ class RejectsFile:
             raw = show_bytes(row.raw.rstrip("\r\n"))
             self._writer.writerow((row.line, problem.field, show_bytes(problem.reason), raw))
         except OSError as error:
-            raise TableError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another --rejects"
-            ) from error
+            raise TableError(f"{self.path}: cannot be written ({error.strerror}); choose another --rejects") from error
         self.count += 1

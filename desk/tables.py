@@ -199,7 +199,5 @@ def upsert(session: Session, table: sa.Table) -> Any:
     statement = insert_new(session, table)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_={
-            column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key
-        },
+        set_={column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key},
     )

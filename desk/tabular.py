@@ -61,15 +61,11 @@ class Table:
             first = next((line for line in file if line.strip()), "")
         self.is_json = path.suffix.lower() in JSON_SUFFIXES or first.lstrip().startswith("{")
         if first.lstrip().startswith("[") and path.suffix.lower() in (*JSON_SUFFIXES, ".json"):
-            raise TableError(
-                f"{path}: is one JSON array; write one object per line, for example with: jq -c '.[]'"
-            )
+            raise TableError(f"{path}: is one JSON array; write one object per line, for example with: jq -c '.[]'")
         if self.is_json:
             self.columns = self._peek()
             if not self.columns:
-                raise TableError(
-                    f"{path}: no line of it is a JSON object; write one object per line (JSON Lines)"
-                )
+                raise TableError(f"{path}: no line of it is a JSON object; write one object per line (JSON Lines)")
         else:
             self._delimiter, self.columns = self._header(known)
 
@@ -220,9 +216,7 @@ def _split(lines: _Lines, delimiter: str) -> Iterator[_Record]:
         try:
             record.cells = next(reader, None)
         except csv.Error as error:
-            if (
-                len(record.lines) > 1
-            ):  # the quote that should close a field stands in the middle of another row
+            if len(record.lines) > 1:  # the quote that should close a field stands in the middle of another row
                 record.problem = _STRAY_QUOTE
             elif record.problem is None:
                 _split_leniently(record, delimiter, error)
@@ -231,11 +225,7 @@ def _split(lines: _Lines, delimiter: str) -> Iterator[_Record]:
         if record.problem is _STRAY_QUOTE:
             lines.give_back(record.lines[1:])
             record.lines, record.cells = record.lines[:1], None
-        if (
-            lines.number == 1
-            and record.raw.strip().lower().startswith("sep=")
-            and len(record.raw.strip()) == 5
-        ):
+        if lines.number == 1 and record.raw.strip().lower().startswith("sep=") and len(record.raw.strip()) == 5:
             continue  # Excel's hint about the delimiter
         if record.cells is not None and not any(cell.strip() for cell in record.cells):
             continue

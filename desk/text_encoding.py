@@ -85,9 +85,7 @@ def _sample(path: Path) -> bytes:
         raise TableError(f"{path}: cannot be read: {error.strerror}") from error
     for magic, what in MAGIC.items():
         if sample.startswith(magic):
-            raise TableError(
-                f"{path}: is {what}, not a table of text: export it as CSV (UTF-8) and import that"
-            )
+            raise TableError(f"{path}: is {what}, not a table of text: export it as CSV (UTF-8) and import that")
     if not sample.strip(b"\xef\xbb\xbf\xfe\xff \t\r\n"):
         raise TableError(f"{path}: is empty: export it again, with a header line")
     return sample
@@ -97,9 +95,7 @@ def _known(name: str) -> str:
     try:
         "".encode(name)
     except (LookupError, ValueError) as error:  # ValueError: a NUL in the name
-        raise TableError(
-            f"{name!r} is not a text encoding: use for example utf-8, cp1252 or utf-16"
-        ) from error
+        raise TableError(f"{name!r} is not a text encoding: use for example utf-8, cp1252 or utf-16") from error
     return name
 
 
@@ -131,9 +127,7 @@ def _utf8_or_guess(path: Path) -> TextEncoding:
     if good >= bad:
         return TextEncoding("utf-8", f"{path.name}: {bad:,} bytes are not UTF-8; their rows are refused")
     name = _guess(b"\n".join(strange[:2000])[:SAMPLE])
-    notice = (
-        f"{path.name}: is not UTF-8; read as {name}, which is a guess: check the accents, or give --encoding"
-    )
+    notice = f"{path.name}: is not UTF-8; read as {name}, which is a guess: check the accents, or give --encoding"
     return TextEncoding(name, notice)
 
 
@@ -143,9 +137,6 @@ def _guess(sample: bytes) -> str:
         return "cp1252"
     best = min(match.chaos for match in matches)
     likely = {
-        name
-        for match in matches
-        if match.chaos <= best
-        for name in (match.encoding, *match.could_be_from_charset)
+        name for match in matches if match.chaos <= best for name in (match.encoding, *match.could_be_from_charset)
     }
     return "cp1252" if "cp1252" in likely else matches[0].encoding

@@ -57,9 +57,7 @@ class IncomingTicket:
             object.__setattr__(self, name, storable(getattr(self, name)))
         for name in ("source", "external_id"):
             if not getattr(self, name).strip():
-                raise IncomingTicketError(
-                    name, "is empty; without it a repeated delivery cannot be recognised"
-                )
+                raise IncomingTicketError(name, "is empty; without it a repeated delivery cannot be recognised")
         if not self.body.strip() and not self.subject.strip():
             raise IncomingTicketError("body", "there is no text")
         size = len(self.subject.encode()) + len(self.body.encode())
@@ -74,9 +72,7 @@ class IncomingTicket:
                 raise IncomingTicketError(name, f"has {len(value):,} characters; the limit is {limit}")
 
 
-_LIMITED = tuple(
-    name for name in IncomingTicket.__dataclass_fields__ if name not in ("body", "subject", "created_at")
-)
+_LIMITED = tuple(name for name in IncomingTicket.__dataclass_fields__ if name not in ("body", "subject", "created_at"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,7 @@ class RowReader:
         replied, resolved = self._moment(values, "first_reply_at"), self._moment(values, "resolved_at")
         for name, moment in (("first_reply_at", replied), ("resolved_at", resolved)):
             if moment is not None and created is None:
-                raise RowRefusedError(
-                    name, "needs a created_at to be measured from, which this file does not have"
-                )
+                raise RowRefusedError(name, "needs a created_at to be measured from, which this file does not have")
             if moment is not None and created is not None and moment < created:
                 raise RowRefusedError(name, "lies before the ticket was created")
         agent = values.get("agent")
@@ -103,9 +101,7 @@ class RowReader:
         if agent:
             past.append(fact(EventKind.ASSIGNED, opened, assignee=agent))
         if macro := values.get("macro"):
-            past.append(
-                fact(EventKind.MACRO_SENT, replied or last, macro=macro, text=None, time_unknown=not replied)
-            )
+            past.append(fact(EventKind.MACRO_SENT, replied or last, macro=macro, text=None, time_unknown=not replied))
         elif replied:
             past.append(fact(EventKind.REPLIED, replied, text=None))
         if reason := self._reason(values):
@@ -126,9 +122,7 @@ class RowReader:
         reason = "_".join(text.casefold().replace("-", " ").split())
         if reason not in self.taxonomy:
             known = ", ".join(self.taxonomy.ids)
-            raise RowRefusedError(
-                "reason", f"there is no contact reason {text[:60]!r}; the reasons are: {known}"
-            )
+            raise RowRefusedError("reason", f"there is no contact reason {text[:60]!r}; the reasons are: {known}")
         return reason
 
 

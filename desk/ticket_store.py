@@ -35,9 +35,7 @@ def insert_tickets(session: Session, rows: list[dict[str, Any]]) -> set[str]:
     return set(session.scalars(statement.returning(tickets.c.id), rows))
 
 
-def stored_texts(
-    session: Session, rows: list[dict[str, Any]]
-) -> dict[tuple[str, str], tuple[str, tuple[str, str]]]:
+def stored_texts(session: Session, rows: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[str, tuple[str, str]]]:
     """Id and (subject, body) of the stored tickets with the keys of ``rows``."""
     found: dict[tuple[str, str], tuple[str, tuple[str, str]]] = {}
     for source in {row["source"] for row in rows}:

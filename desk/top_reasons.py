@@ -138,9 +138,7 @@ def top_reasons(
     try:
         previous_start = start - (end - start)
     except OverflowError as error:
-        raise WindowError(
-            f"the window from {start} to {end} has no previous window to compare with"
-        ) from error
+        raise WindowError(f"the window from {start} to {end} has no previous window to compare with") from error
     with desk.database.session(read_only=True) as session:
         current = count_by_reason(session, _midnight(start), _midnight(end), filters)
         previous = count_by_reason(session, _midnight(previous_start), _midnight(start), filters)
@@ -166,16 +164,10 @@ def _ranked_total(counts: ReasonCounts) -> int:
     return counts.total - counts.undecided - counts.of(OTHER).tickets
 
 
-def _lines(
-    current: ReasonCounts, previous: ReasonCounts, taxonomy: Taxonomy, locale: str
-) -> Iterable[ReasonLine]:
+def _lines(current: ReasonCounts, previous: ReasonCounts, taxonomy: Taxonomy, locale: str) -> Iterable[ReasonLine]:
     by_id = {reason.id: reason for reason in taxonomy}
     ids = [*taxonomy.ids, *sorted((current.reasons | previous.reasons) - set(taxonomy.ids))]
-    seen = [
-        reason
-        for reason in ids
-        if reason != OTHER and (current.of(reason).tickets or previous.of(reason).tickets)
-    ]
+    seen = [reason for reason in ids if reason != OTHER and (current.of(reason).tickets or previous.of(reason).tickets)]
     seen.sort(key=lambda reason: -current.of(reason).tickets)  # stable: ties keep the taxonomy's order
     n, before = _ranked_total(current), _ranked_total(previous)
     running = 0

@@ -171,9 +171,7 @@ def _build(fields: ArticleFields, body: str, path: Path, line: int) -> Article:
         mistakes.append(f"{path}:{line}: body: the article says nothing; write at least one '## ' section")
     for number, text in enumerate(body.splitlines(), start=line):
         if "{{" in text:
-            mistakes.append(
-                f"{path}:{number}: body: an article takes no placeholders; they belong in a macro"
-            )
+            mistakes.append(f"{path}:{number}: body: an article takes no placeholders; they belong in a macro")
     if mistakes:
         raise DataFileError("\n".join(mistakes))
     return article

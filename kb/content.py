@@ -139,9 +139,7 @@ def load_folder(
             meta, body, line = read_document(path, schema)
             found = list(_misplaced(meta, path, taxonomy))
             if (twin := seen.setdefault((meta.id, meta.locale), path)) != path:
-                found.append(
-                    f"{path}:{field_line(path, 'id')}: id: {meta.id} in {meta.locale} is also in {twin}"
-                )
+                found.append(f"{path}:{field_line(path, 'id')}: id: {meta.id} in {meta.locale} is also in {twin}")
             mistakes += found
             built.append(build(meta, body, path, line))
         except DataFileError as error:

@@ -77,12 +77,8 @@ def check_health(
     return sorted(findings, key=lambda f: (f.level is Level.WARNING, f.check, str(f.file), f.line))
 
 
-def _reasons_without_article(
-    articles: Sequence[Article], taxonomy: Taxonomy, content_dir: Path
-) -> Iterator[Finding]:
-    covered = {
-        (a.reason, a.locale) for a in articles if a.approved and a.fields.audience is Audience.CUSTOMER
-    }
+def _reasons_without_article(articles: Sequence[Article], taxonomy: Taxonomy, content_dir: Path) -> Iterator[Finding]:
+    covered = {(a.reason, a.locale) for a in articles if a.approved and a.fields.audience is Audience.CUSTOMER}
     for reason in sorted(taxonomy.with_autonomy(Autonomy.SELF_SERVICE)):
         for locale in taxonomy.locales:
             if (reason, locale) not in covered:
@@ -95,9 +91,7 @@ def _reasons_without_article(
                 )
 
 
-def _reasons_without_macro(
-    macros: Sequence[Macro], taxonomy: Taxonomy, content_dir: Path
-) -> Iterator[Finding]:
+def _reasons_without_macro(macros: Sequence[Macro], taxonomy: Taxonomy, content_dir: Path) -> Iterator[Finding]:
     covered = {(macro.reason, macro.locale) for macro in macros if macro.usable}
     for reason in taxonomy.ids:
         for locale in taxonomy.locales:

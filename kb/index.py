@@ -119,9 +119,7 @@ class KnowledgeIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -247,9 +245,7 @@ class KnowledgeIndex:
                 f"{built.folder}: {count} of {len(passages)} passages were indexed; the old index stays"
             )
         for row in range(0, len(passages), max(1, len(passages) // _AUDITED)):
-            found = built.collection.query(
-                query_embeddings=[vectors[row]], n_results=1, include=["distances"]
-            )
+            found = built.collection.query(query_embeddings=[vectors[row]], n_results=1, include=["distances"])
             # Two passages may say the same; then either is right.
             if not found["ids"][0] or float(found["distances"][0][0]) > 1e-4:
                 raise IndexAuditError(
@@ -260,9 +256,7 @@ class KnowledgeIndex:
         pointer = self._directory / _POINTER
         draft = pointer.with_suffix(".new")
         with draft.open("w", encoding="utf-8") as file:
-            json.dump(
-                {"folder": built.folder.name, "digest": built.digest, "encoder": self._encoder.name}, file
-            )
+            json.dump({"folder": built.folder.name, "digest": built.digest, "encoder": self._encoder.name}, file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(pointer)

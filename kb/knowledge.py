@@ -125,9 +125,7 @@ class KnowledgeBase:
         context: PolicyContext | None = None,
     ) -> Suggestions:
         """See `Suggester.suggest`; before `sync` there are macros but no passages."""
-        return self._suggester.suggest(
-            ticket_text, tag_reason, facts, locale, marketplace, k, context=context
-        )
+        return self._suggester.suggest(ticket_text, tag_reason, facts, locale, marketplace, k, context=context)
 
     def check(self, today: dt.date) -> list[Finding]:
         """What is missing or will soon be; see `kb.health`."""

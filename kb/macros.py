@@ -120,11 +120,7 @@ def _mistakes(macro: Macro, vocabulary: Vocabulary) -> Iterator[str]:
             yield f"{macro.path}:{line}: when.{name}: unknown fact; the list is in placeholders.yaml"
             continue
         placeholder = vocabulary[name]
-        if (
-            placeholder.type is FactType.ENUM
-            and not placeholder.open
-            and (odd := set(values) - set(placeholder.words))
-        ):
+        if placeholder.type is FactType.ENUM and not placeholder.open and (odd := set(values) - set(placeholder.words)):
             known = ", ".join(placeholder.words)
             yield f"{macro.path}:{line}: when.{name}: unknown {', '.join(sorted(odd))}; known: {known}"
 
@@ -139,9 +135,7 @@ def _builder(vocabulary: Vocabulary) -> Callable[[MacroFields, str, Path, int], 
     return build
 
 
-def load_macros(
-    directory: Path, taxonomy: Taxonomy | None = None, vocabulary: Vocabulary | None = None
-) -> list[Macro]:
+def load_macros(directory: Path, taxonomy: Taxonomy | None = None, vocabulary: Vocabulary | None = None) -> list[Macro]:
     """All macros of ``directory/<locale>/<id>.md``. Raises `ContentError` with the mistakes of all files."""
     return load_folder(directory, MacroFields, _builder(vocabulary or starter_vocabulary()), taxonomy)
 

@@ -76,9 +76,7 @@ class Vocabulary(BaseModel):
     def _derivations_exist(self) -> Self:
         for name, placeholder in self.placeholders.items():
             rule = placeholder.derived_from
-            if rule and (
-                rule.fact not in self.placeholders or not set(rule.values.values()) <= set(placeholder.words)
-            ):
+            if rule and (rule.fact not in self.placeholders or not set(rule.values.values()) <= set(placeholder.words)):
                 raise ValueError(f"{name}: derived_from names an unknown fact or word")
         return self
 

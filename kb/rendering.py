@@ -72,9 +72,7 @@ def render(
     return render_body(macro.body, facts, locale or macro.locale, vocabulary or starter_vocabulary())
 
 
-def render_body(
-    body: str, facts: Mapping[str, object], locale: str, vocabulary: Vocabulary
-) -> Rendered | Missing:
+def render_body(body: str, facts: Mapping[str, object], locale: str, vocabulary: Vocabulary) -> Rendered | Missing:
     """Fill a body whose placeholders are all in ``vocabulary``. Values are inserted as text, never expanded again."""
     known = vocabulary.with_derived(facts)
     pieces: list[str] = []

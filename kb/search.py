@@ -118,12 +118,8 @@ class HybridSearch:
         if vector is None:
             return []
         for language in dict.fromkeys((locale, fallback)):
-            ranked = self._ranked(
-                question, vector, Scope(language, audience, marketplace), language != locale
-            )
-            answers = [
-                result for result in ranked if result.probability >= self.settings.probability.threshold
-            ]
+            ranked = self._ranked(question, vector, Scope(language, audience, marketplace), language != locale)
+            answers = [result for result in ranked if result.probability >= self.settings.probability.threshold]
             if answers:
                 return answers[:k]
         return []
@@ -189,9 +185,7 @@ class HybridSearch:
         margins = _margins(cosines, shelf.articles, self._best_by_article(shelf, cosines, vector, scope))
         results = []
         order = [
-            row
-            for row in np.argsort(-scores, kind="stable")
-            if reason is None or shelf.passages[row].reason == reason
+            row for row in np.argsort(-scores, kind="stable") if reason is None or shelf.passages[row].reason == reason
         ]
         for row in order[:_LOOKED_AT]:
             parts = Parts(float(cosines[row]), float(margins[row]), float(lexical[row]), dense_weight)
@@ -239,16 +233,12 @@ class HybridSearch:
         return self._shelves[scope]
 
 
-def _margins(
-    cosines: NDArray[np.float32], articles: Sequence[str], best: Mapping[str, float]
-) -> NDArray[np.float32]:
+def _margins(cosines: NDArray[np.float32], articles: Sequence[str], best: Mapping[str, float]) -> NDArray[np.float32]:
     """Each passage's cosine less the best cosine of the other articles; 0 where there is no other."""
     (first, first_cosine), *others = sorted(best.items(), key=lambda item: -item[1])
     if not others:
         return np.zeros(len(cosines), dtype=np.float32)
-    rivals = np.array(
-        [others[0][1] if article == first else first_cosine for article in articles], dtype=np.float32
-    )
+    rivals = np.array([others[0][1] if article == first else first_cosine for article in articles], dtype=np.float32)
     return np.asarray(cosines - rivals, dtype=np.float32)
 
 

@@ -103,9 +103,7 @@ class Suggester:
         """
         passages = self._passages(ticket_text, tag_reason, locale, marketplace, k)
         if tag_reason is None:
-            return Suggestions(
-                (), tuple(passages), why=("The ticket has no reason yet, so no macro was chosen.",)
-            )
+            return Suggestions((), tuple(passages), why=("The ticket has no reason yet, so no macro was chosen.",))
         known = self._vocabulary.with_derived(facts)
         context = context or _context_of(known)
         offered: list[tuple[Macro, RenderedSuggestion]] = []
@@ -123,9 +121,7 @@ class Suggester:
                 else:
                     offered.append((macro, chosen))
         offered.sort(key=lambda pair: _rank(*pair))
-        why = [
-            f"{len(offered)} of {len(candidates)} approved macros for {tag_reason} in '{locale}' fit this order."
-        ]
+        why = [f"{len(offered)} of {len(candidates)} approved macros for {tag_reason} in '{locale}' fit this order."]
         if passages and passages[0].fallback:
             why.append(f"No article answers in '{locale}'; the passages are in '{passages[0].fallback}'.")
         return Suggestions(tuple(s for _, s in offered[:k]), tuple(passages), tuple(hidden), tuple(why))
@@ -138,9 +134,7 @@ class Suggester:
             return []
         found: list[SearchResult] = []
         if reason is not None:
-            found = self._search.of_reason(
-                text, reason, locale, audience=Audience.AGENT, marketplace=marketplace, k=k
-            )
+            found = self._search.of_reason(text, reason, locale, audience=Audience.AGENT, marketplace=marketplace, k=k)
         if len(found) < k:
             shown = {result.passage.id for result in found}
             more = self._search.search(text, locale, audience=Audience.AGENT, marketplace=marketplace, k=k)
@@ -170,13 +164,9 @@ class Suggester:
             vocabulary=self._vocabulary,
         )
         if blocks := [violation for violation in violations if violation.blocks]:
-            reasons = "; ".join(
-                dict.fromkeys(f"{violation.rule}: {violation.message}" for violation in blocks)
-            )
+            reasons = "; ".join(dict.fromkeys(f"{violation.rule}: {violation.message}" for violation in blocks))
             return Hidden(macro.id, f"its text may not be sent: {reasons}", tuple(blocks))
-        return RenderedSuggestion(
-            macro.id, fields.version, fields.title, rendered.text, (), tuple(violations), why
-        )
+        return RenderedSuggestion(macro.id, fields.version, fields.title, rendered.text, (), tuple(violations), why)
 
 
 def _context_of(facts: Mapping[str, object]) -> PolicyContext:

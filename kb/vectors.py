@@ -20,9 +20,7 @@ def passage_vectors(passages: Sequence[Passage], encoder: Encoder) -> Vectors:
     """
     views = encoder.encode([view for passage in passages for view in passage.views])
     means = views.reshape(len(passages), -1, encoder.dimensions).sum(axis=1)
-    return np.asarray(
-        means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32
-    )
+    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 def views_digest(passage: Passage) -> str:

@@ -29,7 +29,7 @@ def main() -> None:
         app()
     except EXPECTED as error:
         notes.print("[bold red]error:[/]", end=" ")
-        notes.print(str(error), markup=False, highlight=False)
+        notes.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except BrokenPipeError:
         # The reader (head, less) has gone; nothing is left to say.

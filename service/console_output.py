@@ -29,12 +29,12 @@ def print_json(data: Any) -> None:
 
 def note(message: str) -> None:
     """A remark for the reader, not part of the result."""
-    notes.print(escape(message), highlight=False)
+    notes.print(escape(message), highlight=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
     """Stop with a message and an exit code."""
-    notes.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    notes.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -63,7 +63,7 @@ def corpus(taxonomy: Taxonomy) -> list[Example]:
 
 @pytest.fixture(scope="session")
 def small_examples() -> list[Example]:
-    """The first English tickets of a few reasons; read by itself, so that a slip elsewhere in the corpus costs nothing."""
+    """The first English tickets of a few reasons; read by itself, so that a slip elsewhere costs nothing."""
     examples = []
     for reason in SMALL_REASONS:
         lines = (STARTER_CORPUS / "en" / f"{reason}.jsonl").read_text(encoding="utf-8").split("\n")

@@ -22,6 +22,8 @@ from classifier.taxonomy import OTHER
 FOLDS = 5
 MIN_EXAMPLES_FOR_LEXICAL = 10
 """Below this many examples per label TF-IDF hurts (docs/adr/0003)."""
+MEMORY_PER_LABEL = 64
+"""Training tickets of each label that familiarity is measured against; more cost a millisecond a ticket."""
 FAMILIARITY_QUANTILE = 0.01
 """Share of held-out known tickets that may be called unfamiliar."""
 HUMAN_ONLY_RECALL = 0.98
@@ -128,7 +130,7 @@ def fit(
         if parts.lexical and parts.features:
             features = parts.features.transform([data.texts[i] for i in held])
             heads[1][held] = parts.lexical.log_probabilities(features)
-        known[held] = familiarity(vectors[held], vectors[train])
+        known[held] = familiarity(vectors[held], _memory(vectors[train], y[train], settings.seed))
     progress("cross-validating", len(folds), len(folds) + 1)
     fusion = fit_fusion(heads, y)
     out_of_fold = np.exp(fuse(heads, fusion))
@@ -144,7 +146,7 @@ def fit(
             lexical=final.lexical,
             lexical_features=final.features,
             fusion=fusion,
-            memory=vectors,
+            memory=_memory(vectors, y, settings.seed),
             thresholds=thresholds,
         ),
         Scores(out_of_fold, known),
@@ -153,11 +155,28 @@ def fit(
     )
 
 
+def _memory(vectors: Vectors, y: NDArray[np.int64], seed: int) -> Vectors:
+    """Up to `MEMORY_PER_LABEL` vectors of each label, to measure familiarity against."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    kept = np.concatenate([order[y[order] == label][:MEMORY_PER_LABEL] for label in np.unique(y)])
+    memory: Vectors = vectors[np.sort(kept)]
+    return memory
+
+
 def _folds(
     data: Labelled, y: NDArray[np.int64], n: int, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    splitter = StratifiedGroupKFold(n_splits=max(2, n), shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(len(data)), y, groups=data.groups))
+    n_groups = len(set(data.groups))
+    folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    if n_groups > 1:
+        splitter = StratifiedGroupKFold(n_splits=max(2, min(n, n_groups)), shuffle=True, random_state=seed)
+        folds = list(splitter.split(np.zeros(len(data)), y, groups=data.groups))
+    if not folds or any(len(np.unique(y[train])) < 2 for train, _ in folds):
+        raise FitError(
+            "the examples of a label all belong together (equal texts, one customer or order), so that none can be "
+            "held out to measure on; add examples of other cases"
+        )
+    return folds
 
 
 @dataclass(frozen=True)

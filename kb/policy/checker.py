@@ -70,9 +70,7 @@ def check(
             continue
         for detector in rule.detectors:
             for span in detect(detector, message):
-                violation = Violation(
-                    rule.id, detector.severity or rule.severity, span, rule.message, rule.remedy
-                )
+                violation = Violation(rule.id, detector.severity or rule.severity, span, rule.message, rule.remedy)
                 kept = found.setdefault((rule.id, span), violation)
                 if violation.blocks and not kept.blocks:
                     found[rule.id, span] = violation

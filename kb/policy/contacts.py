@@ -15,9 +15,7 @@ from kb.policy.rules import Emails, Links, Phones
 Span = tuple[int, int]
 
 # Top-level domains that a bare "name.tld" is read as a link for; others need www. or a scheme.
-_BARE_DOMAINS = (
-    "com|net|org|info|biz|shop|store|online|eu|de|fr|es|it|uk|io|ly|me|be|nl|at|ch|pl|us|link|page"
-)
+_BARE_DOMAINS = "com|net|org|info|biz|shop|store|online|eu|de|fr|es|it|uk|io|ly|me|be|nl|at|ch|pl|us|link|page"
 _LINK = re.compile(
     r"(?P<scheme>\b(?:https?|ftp|hxxps?)://)?(?P<host>(?:(?<![\w@.-])|(?<=://))"
     rf"(?:www\.[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_BARE_DOMAINS})\b|(?<=://)[^\s/<>\"')\]]+))"
@@ -51,9 +49,7 @@ _OWNER_REACH = 8
 
 def find_links(detector: Links, message: Message) -> Iterator[Span]:
     """Links to domains that are not allowed, links without https, and links in words."""
-    addresses = [
-        match.span() for pattern in (_EMAIL, _SPELLED_EMAIL) for match in pattern.finditer(message.text)
-    ]
+    addresses = [match.span() for pattern in (_EMAIL, _SPELLED_EMAIL) for match in pattern.finditer(message.text)]
     for match in _LINK.finditer(message.text):
         if any(start <= match.start() < end for start, end in addresses):
             continue
@@ -91,9 +87,7 @@ def find_phones(detector: Phones, message: Message) -> Iterator[Span]:
     text = _mask(message.text, message.context.not_phones)
     found: set[Span] = set()
     regions = (
-        (message.locale.upper(), *detector.regions)
-        if message.locale.upper() in detector.regions
-        else detector.regions
+        (message.locale.upper(), *detector.regions) if message.locale.upper() in detector.regions else detector.regions
     )
     for region in dict.fromkeys(("ZZ", *regions)):
         for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
@@ -102,9 +96,7 @@ def find_phones(detector: Phones, message: Message) -> Iterator[Span]:
                 continue
             written = match.raw_string
             bare = re.fullmatch(r"\d+", written) is not None
-            sure = written.startswith(("+", "00")) or (
-                not bare and phonenumbers.is_valid_number(match.number)
-            )
+            sure = written.startswith(("+", "00")) or (not bare and phonenumbers.is_valid_number(match.number))
             local = bare and written.startswith("0") and region == message.locale.upper()
             if sure or local or _word_near(message, detector.cue, span, _CUE_REACH):
                 found.add(span)

@@ -120,9 +120,7 @@ def _other_order(detector: OtherOrder, message: Message) -> Iterator[Span]:
 
 
 def _courtesy_only(detector: CourtesyOnly, message: Message) -> Iterator[Span]:
-    courtesies = [
-        span for lexicon in message.lexicons for span in lexicon.find(detector.list, message.folded)
-    ]
+    courtesies = [span for lexicon in message.lexicons for span in lexicon.find(detector.list, message.folded)]
     body = [span for span in message.sentences if message.folded.origin[span[0]] >= message.body_start]
 
     def substantial(sentence: Span) -> bool:

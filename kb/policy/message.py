@@ -85,6 +85,4 @@ class Message:
 
     def sentence_around(self, position: int) -> tuple[int, int]:
         """The sentence of the folded text that holds ``position``."""
-        return next(
-            (span for span in self.sentences if span[0] <= position < span[1]), (0, len(self.folded.text))
-        )
+        return next((span for span in self.sentences if span[0] <= position < span[1]), (0, len(self.folded.text)))

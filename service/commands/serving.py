@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -34,7 +35,10 @@ def serve(
             f"serving http://{settings.host}:{settings.port} (model {services.tagger.model_id or 'none'}), Ctrl-C stops"
         )
         config = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=5)
-        uvicorn.Server(config).run(sockets=[listener])
+        # uvicorn finishes its requests on Ctrl-C and then raises it again: a stop that was asked for is a success.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+    note("stopped")
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -6,7 +6,9 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +22,9 @@ from service.settings import load_settings
 from service.wiring import encoder_of, tagger_of
 
 COLUMNS = ("id", "subject", "body", "channel", "order_id")
-CHUNK = 512
+BATCH = 256
+PARALLEL_FROM = 500_000
+"""Bytes of a file from which starting one process per core pays."""
 MAX_BYTES = 1_048_576
 
 
@@ -50,21 +54,18 @@ def tag(
         tagger = tagger_of(settings, encoder_of(settings))
         if tagger.problem:
             note(f"every ticket is undecided: {tagger.problem}")
-        rejected = 0
+        reader = _Reader(file, names, text)
         with progress_bar() as step:
-            for rows in _batches(table.rows()):
-                good, bad = _split(rows, names, text)
-                for line, reason in bad:
-                    note(f"{file}:{line}: {reason}; row left out")
-                rejected += len(bad)
-                fields = [_fields(row, names, text) for row in good]
-                for row, field, result in zip(
-                    good, fields, tag_in_bulk(tagger, [(f["subject"], f["body"]) for f in fields]), strict=True
-                ):
-                    _write(field["id"] or str(row.line), field["order_id"], result)
+            if table.size < PARALLEL_FROM:
+                results: Iterable[list[Tag]] = map(tagger.tag_many, reader.batches(table.rows()))
+            else:
+                results = tag_in_bulk(settings.models_store, settings.signing_key, reader.batches(table.rows()))
+            for tags in results:
+                for record, result in zip(reader.waiting.popleft(), tags, strict=True):
+                    _write(record["id"], record["order_id"], result)
                 step("tagging", table.bytes_read, table.size)
-    if rejected:
-        note(f"{rejected} rows could not be read")
+    if reader.rejected:
+        note(f"{reader.rejected} rows could not be read")
         raise typer.Exit(1)
 
 
@@ -79,36 +80,38 @@ def _stdin(folder: Path) -> Path:
     return path
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
-    chunk: list[Row] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+class _Reader:
+    """Turns rows into batches for the tagger; ``waiting`` holds the fields of batches whose tags are not out yet."""
+
+    def __init__(self, file: str, names: dict[str, str], text: str) -> None:
+        self.file, self._names, self._text = file, names, text
+        self.waiting: deque[list[dict[str, str]]] = deque()
+        self.rejected = 0
+
+    def batches(self, rows: Iterator[Row]) -> Iterator[list[tuple[str, str]]]:
+        """(subject, body) of the rows that can be read; the others are named on standard error."""
+        good = (fields for row in rows if (fields := self._fields(row)))
+        while batch := list(islice(good, BATCH)):
+            self.waiting.append(batch)
+            yield [(fields["subject"], fields["body"]) for fields in batch]
+
+    def _fields(self, row: Row) -> dict[str, str] | None:
+        fields = {name: row.values.get(self._names.get(column_key(name), ""), "") for name in COLUMNS}
+        fields["body"] = row.values.get(self._names[column_key(self._text)], "")
+        problem = row.problem.reason if row.problem else _problem(fields)
+        if problem:
+            note(f"{self.file}:{row.line}: {problem}; row left out")
+            self.rejected += 1
+            return None
+        return fields | {"id": fields["id"] or str(row.line)}
 
 
-def _split(rows: Sequence[Row], names: dict[str, str], text: str) -> tuple[list[Row], list[tuple[int, str]]]:
-    good, bad = [], []
-    for row in rows:
-        fields = _fields(row, names, text)
-        if row.problem:
-            bad.append((row.line, row.problem.reason))
-        elif not fields["body"].strip() and not fields["subject"].strip():
-            bad.append((row.line, "there is no text"))
-        elif len(fields["body"].encode()) > MAX_BYTES:
-            bad.append((row.line, f"the text is longer than {MAX_BYTES:,} bytes"))
-        else:
-            good.append(row)
-    return good, bad
-
-
-def _fields(row: Row, names: dict[str, str], text: str) -> dict[str, str]:
-    fields = {name: row.values.get(names.get(column_key(name), ""), "") for name in COLUMNS}
-    fields["body"] = row.values.get(names[column_key(text)], "")
-    return fields
+def _problem(fields: dict[str, str]) -> str | None:
+    if not fields["body"].strip() and not fields["subject"].strip():
+        return "there is no text"
+    if len(fields["body"].encode()) > MAX_BYTES:
+        return f"the text is longer than {MAX_BYTES:,} bytes"
+    return None
 
 
 def _write(ticket_id: str, order_id: str, result: Tag) -> None:

@@ -1,4 +1,5 @@
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from classifier.entities import by_kind, find_entities
 TRACKING = [
     ("ups", "1Z5R89390357567127", ""),
     ("s10", "RB123456785GB", ""),
-    ("usps", "9400111899223197428490", ""),
+    ("usps", "9405511899561468285343", ""),
     ("fedex", "986578788855", "FedEx"),
     ("fedex", "041441760228964", "FedEx"),
     ("dhl", "3318810025", "DHL"),
@@ -48,7 +49,7 @@ def test_one_digit_off_is_no_tracking_number(carrier: str, number: str, name: st
 
 
 def test_a_postal_number_may_carry_the_american_postcode() -> None:
-    assert found("4209400111899223197428490"[:3] + "90210" + "9400111899223197428490")["tracking"]
+    assert found("420902109405511899561468285343")["tracking"] == ["420902109405511899561468285343"]
 
 
 @settings(max_examples=200, deadline=None)
@@ -71,7 +72,9 @@ def test_an_amazon_order_is_found_beside_punctuation(text: str) -> None:
     assert found(text)["order_id"] == ["123-4567890-1234567"]
 
 
-@pytest.mark.parametrize("text", ["1123-4567890-1234567", "123-4567890-12345678", "1-123-4567890-1234567", "123-456789-1234567"])
+@pytest.mark.parametrize(
+    "text", ["1123-4567890-1234567", "123-4567890-12345678", "1-123-4567890-1234567", "123-456789-1234567"]
+)
 def test_longer_or_shorter_numbers_are_no_amazon_order(text: str) -> None:
     assert "order_id" not in found(text)
 
@@ -121,7 +124,9 @@ def test_phone_numbers_as_they_are_written_in_each_language(language: str, numbe
     assert found(f"Please call {number} today", language) == {"phone": [number]}
 
 
-@pytest.mark.parametrize("text", ["I ordered 2 on 12.03.2026", "size 42, 100 x 200 cm", "12 345 pieces", "code 48213377"])
+@pytest.mark.parametrize(
+    "text", ["I ordered 2 on 12.03.2026", "size 42, 100 x 200 cm", "12 345 pieces", "code 48213377"]
+)
 @pytest.mark.parametrize("language", ["en", "fr", "de", "es", "it"])
 def test_other_numbers_are_no_phone_numbers(language: str, text: str) -> None:
     assert "phone" not in found(text, language)
@@ -143,7 +148,17 @@ def test_values_are_listed_once_in_order_of_appearance() -> None:
 PARTS = st.sampled_from(
     [number for _, number, _ in TRACKING + UNCHECKED]
     + [number for _, number in PHONES]
-    + ["123-4567890-1234567", "#123", "ada@example.org", "www.a.example/1", "12.03.2026", "€5", "UPS", "DHL", "B08N5WRWNW"]
+    + [
+        "123-4567890-1234567",
+        "#123",
+        "ada@example.org",
+        "www.a.example/1",
+        "12.03.2026",
+        "€5",
+        "UPS",
+        "DHL",
+        "B08N5WRWNW",
+    ]
 )
 
 
@@ -156,13 +171,15 @@ PARTS = st.sampled_from(
 def test_entities_never_overlap_and_say_what_stands_there(parts: list[str], glue: str, language: str) -> None:
     text = glue.join(parts)
     entities = find_entities(text, language)
-    for before, after in zip(entities, entities[1:], strict=False):
+    for before, after in pairwise(entities):
         assert before.end <= after.start
     for entity in entities:
         assert text[entity.start : entity.end].strip() == entity.value.strip()
 
 
-@pytest.mark.parametrize("text", ["111 " * 250_000, "1" * 1_000_000, "+44 20 7946 0958 " * 60_000, "a@" * 500_000, "FR1" * 300_000])
+@pytest.mark.parametrize(
+    "text", ["111 " * 250_000, "1" * 1_000_000, "+44 20 7946 0958 " * 60_000, "a@" * 500_000, "FR1" * 300_000]
+)
 def test_a_megabyte_of_digits_takes_reasonable_time(text: str) -> None:
     start = time.process_time()
     find_entities(text)

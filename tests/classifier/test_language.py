@@ -6,12 +6,37 @@ from classifier.language import UNKNOWN, language_identifier
 from training.corpus import Example
 
 SHORT = {
-    "en": ["Where is my parcel now?", "I want my money back", "the zip broke after washing", "can you cancel it please"],
-    "fr": ["Où est donc mon colis", "je veux être remboursé vite", "la fermeture a cassé hier", "pouvez-vous annuler ma commande"],
-    "de": ["Wo bleibt denn mein Paket", "Ich möchte mein Geld zurück", "der Reißverschluss ist schon kaputt", "bitte meine Bestellung stornieren danke"],
-    "es": ["Dónde está mi paquete ahora", "quiero que me devuelvan dinero", "la cremallera se ha roto", "por favor cancelen mi pedido"],
-    "it": ["Dove si trova il pacco", "rivoglio indietro i miei soldi", "la cerniera si è rotta", "potete annullare il mio ordine"],
-}  # fmt: skip
+    "en": [
+        "Where is my parcel now?",
+        "I want my money back",
+        "the zip broke after washing",
+        "can you cancel it please",
+    ],
+    "fr": [
+        "Où est donc mon colis",
+        "je veux être remboursé vite",
+        "la fermeture a cassé hier",
+        "pouvez-vous annuler ma commande",
+    ],
+    "de": [
+        "Wo bleibt denn mein Paket",
+        "Ich möchte mein Geld zurück",
+        "der Reißverschluss ist schon kaputt",
+        "bitte meine Bestellung stornieren danke",
+    ],
+    "es": [
+        "Dónde está mi paquete ahora",
+        "quiero que me devuelvan dinero",
+        "la cremallera se ha roto",
+        "por favor cancelen mi pedido",
+    ],
+    "it": [
+        "Dove si trova il pacco",
+        "rivoglio indietro i miei soldi",
+        "la cerniera si è rotta",
+        "potete annullare il mio ordine",
+    ],
+}
 FOREIGN = {
     "pt": "Olá, onde está a minha encomenda? Já não tenho paciência para esperar.",
     "nl": "Waar blijft mijn pakket? Ik wacht al twee weken op de bestelling.",

@@ -2,7 +2,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from classifier.features import feature_text
@@ -162,7 +162,21 @@ def test_a_megabyte_of_anything_is_read_in_reasonable_time(kind: str) -> None:
 
 
 FRAGMENTS = st.sampled_from(
-    ["\n", "> ", "<b>", "</p>", "<style>", "&amp;", "&lt;p&gt;", "-- ", "Kind regards\n", "refund", "né", "\r\n", "\x00"]
+    [
+        "\n",
+        "> ",
+        "<b>",
+        "</p>",
+        "<style>",
+        "&amp;",
+        "&lt;p&gt;",
+        "-- ",
+        "Kind regards\n",
+        "refund",
+        "né",
+        "\r\n",
+        "\x00",
+    ]
     + [f"{line}\n" for line in [*HISTORY.values(), *FORWARDS, *DEVICES]]
 )
 MESSAGES = st.lists(st.one_of(FRAGMENTS, st.text(max_size=20)), max_size=30).map("".join)
@@ -181,6 +195,7 @@ def test_reading_never_fails_and_never_loses_all_words(subject: str, body: str) 
 @given(MESSAGES)
 def test_reading_what_was_read_changes_no_more_than_reading_it_did(body: str) -> None:
     words = read("", body).words
+    assume(not set("<&") & set(words))  # what was escaped once is markup the second time
     again = read("", words).words
     assert len(again) <= len(words)
     assert bool(again) == bool(words)

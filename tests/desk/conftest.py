@@ -91,8 +91,7 @@ class KeywordTagger:
 
     def tag_many(self, texts: Sequence[tuple[str, str]]) -> list[StatedTag]:
         return [
-            StatedTag() if "parcel" in body else StatedTag("other", 0.2, "undecided", "assisted")
-            for _, body in texts
+            StatedTag() if "parcel" in body else StatedTag("other", 0.2, "undecided", "assisted") for _, body in texts
         ]
 
 
@@ -119,9 +118,7 @@ def fill(desk: Desk) -> Callable[..., None]:
     """Store ``count`` tickets created at ``at`` with a confirmed ``reason`` (None: undecided) and more facts."""
     stored = 0
 
-    def store(
-        reason: str | None, count: int, at: datetime, facts: Sequence[tuple[EventKind, dict]] = (), **fields
-    ):
+    def store(reason: str | None, count: int, at: datetime, facts: Sequence[tuple[EventKind, dict]] = (), **fields):
         nonlocal stored
         told = [(EventKind.TAG_CONFIRMED, {"reason": reason})] if reason else []
         past = [Event("", kind, at, "agent:test", data) for kind, data in [*told, *facts]]

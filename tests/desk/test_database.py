@@ -146,9 +146,7 @@ def test_a_chat_turn_sent_again_is_refused_and_times_come_back_in_utc(database, 
     turn = {"session_id": "s", "client_id": "c1", "role": "customer", "text": "hi \x00 \ud800", "at": at}
     with database.session() as session:
         session.execute(
-            chat_sessions.insert().values(
-                id="s", site="shop", token_hash="0" * 64, state={"a": [1]}, created_at=at
-            )
+            chat_sessions.insert().values(id="s", site="shop", token_hash="0" * 64, state={"a": [1]}, created_at=at)
         )
         session.execute(chat_turns.insert().values(turn))
     with pytest.raises(sa.exc.IntegrityError), database.session() as session:

@@ -234,16 +234,12 @@ def test_a_macro_without_a_time_does_not_invent_a_first_response(desk, file):
 
 def test_json_lines(desk, file):
     lines = [
-        json.dumps(
-            {"id": 1, "description": "é", "created_at": "2026-07-01T00:00:00Z", "requester": {"name": "Ann"}}
-        ),
+        json.dumps({"id": 1, "description": "é", "created_at": "2026-07-01T00:00:00Z", "requester": {"name": "Ann"}}),
         json.dumps({"id": 2, "description": None, "created_at": "2026-07-01T00:00:00Z"}),
         "{broken",
         "[1]",
         "[" * 100_000,
-        json.dumps(
-            {"id": 3, "description": "b", "created_at": "2026-07-01T00:00:00Z", "via": {"channel": "mail"}}
-        ),
+        json.dumps({"id": 3, "description": "b", "created_at": "2026-07-01T00:00:00Z", "via": {"channel": "mail"}}),
     ]
     result = import_file(desk, file("\n".join(lines), "tickets.jsonl"), "zendesk", channel="web")
     assert counts(result) == (6, 2, 0, 4)
@@ -299,9 +295,7 @@ def test_every_preset_loads_and_can_map_a_body():
 
 CELL = st.one_of(
     st.binary(max_size=12),
-    st.sampled_from(
-        [b'"', b'""', b'"a\nb"', b'"a', b"\r", b"2026-07-01", b"\xff", b"\x00", b"{}", b"caf\xc3\xa9"]
-    ),
+    st.sampled_from([b'"', b'""', b'"a\nb"', b'"a', b"\r", b"2026-07-01", b"\xff", b"\x00", b"{}", b"caf\xc3\xa9"]),
 )
 ROW = st.lists(CELL, min_size=1, max_size=5).map(b",".join)
 HEADER = st.sampled_from(

@@ -91,10 +91,7 @@ def test_characters_that_databases_refuse_are_replaced_not_lost(desk, incoming):
 
 
 def test_without_a_tagger_a_ticket_waits_undecided_and_is_tagged_later(desk, incoming, tagger):
-    ids = [
-        desk.receive(incoming(external_id=str(n), body=body)).ticket_id
-        for n, body in enumerate(["parcel", "?"])
-    ]
+    ids = [desk.receive(incoming(external_id=str(n), body=body)).ticket_id for n, body in enumerate(["parcel", "?"])]
     assert {view.state.decision for view in desk.open_tickets()} == {Decision.UNDECIDED}
     seen = []
     assert desk.tag_waiting(tagger, seen.append) == 2

@@ -54,9 +54,7 @@ def test_the_stored_state_is_always_what_the_events_alone_add_up_to(desk, incomi
     ticket_id = desk.receive(incoming(external_id=str(datetime.now(UTC)), created_at=START)).ticket_id
     with desk.database.session() as session:
         for kind, data, minutes in facts:  # also out of order, as a slow mailbox delivers them
-            append(
-                session, ticket_id, kind, actor="agent:a", data=data, at=START + timedelta(minutes=minutes)
-            )
+            append(session, ticket_id, kind, actor="agent:a", data=data, at=START + timedelta(minutes=minutes))
     with desk.database.session() as session:
         told = events_of(session, ticket_id)
         kept = state_of(session, ticket_id)
@@ -79,9 +77,7 @@ def test_events_can_neither_be_changed_nor_deleted(desk, incoming, change):
 def test_events_can_not_be_replaced_or_truncated_either(desk, incoming):
     ticket_id = desk.receive(incoming()).ticket_id
     if desk.database.engine.dialect.name == "sqlite":
-        statement = (
-            "INSERT OR REPLACE INTO events SELECT seq, ticket_id, 'noted', at, actor, data FROM events"
-        )
+        statement = "INSERT OR REPLACE INTO events SELECT seq, ticket_id, 'noted', at, actor, data FROM events"
     else:
         statement = "TRUNCATE events"
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), desk.database.session() as session:

@@ -52,9 +52,7 @@ def test_an_empty_window_says_what_the_desk_holds(desk, taxonomy, page):
 def test_an_empty_desk_and_an_untagged_one_say_what_to_do(desk, taxonomy, fill, noon):
     assert "The desk is empty" in render_top_reasons(top_reasons(desk, taxonomy, JULY, AUGUST))
     fill(None, 3, noon(7, 5))
-    assert "None of these tickets has a reason yet" in render_top_reasons(
-        top_reasons(desk, taxonomy, JULY, AUGUST)
-    )
+    assert "None of these tickets has a reason yet" in render_top_reasons(top_reasons(desk, taxonomy, JULY, AUGUST))
 
 
 def test_hostile_names_are_escaped_in_the_charts_too(desk, taxonomy, fill, noon):

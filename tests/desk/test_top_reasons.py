@@ -88,9 +88,7 @@ def test_the_window_includes_its_start_and_excludes_its_end(desk, taxonomy, fill
     report = top_reasons(desk, taxonomy, JULY, AUGUST)
     assert (report.total, report.previous_total) == (2, 1)
     assert [
-        (period.start.day, period.counts["tracking_update"])
-        for period in report.trend
-        if sum(period.counts.values())
+        (period.start.day, period.counts["tracking_update"]) for period in report.trend if sum(period.counts.values())
     ] == [(1, 1), (31, 1)]
 
 

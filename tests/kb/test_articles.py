@@ -39,9 +39,7 @@ def test_all_mistakes_of_all_files_are_reported_at_once_with_file_and_line(write
     assert len(error.value.mistakes) == 7
 
 
-def test_an_id_twice_in_one_locale_and_a_file_outside_of_a_locale_folder_are_mistakes(
-    write_article, tmp_path
-):
+def test_an_id_twice_in_one_locale_and_a_file_outside_of_a_locale_folder_are_mistakes(write_article, tmp_path):
     first = write_article("a")
     (first.parent / "b.md").write_text(first.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "articles" / "lost.md").write_text("x", encoding="utf-8")

@@ -41,9 +41,7 @@ def test_broken_links_name_file_and_line(write_article, write_macro, tmp_path):
     ]
 
 
-def test_stale_reviews_missing_locales_and_duplicate_titles_are_warnings(
-    write_article, write_macro, tmp_path
-):
+def test_stale_reviews_missing_locales_and_duplicate_titles_are_warnings(write_article, write_macro, tmp_path):
     write_macro()
     path = write_article(title="Same", review_by="2025-05-31")
     write_article("b", title="same ")

@@ -18,9 +18,7 @@ def passages(write_article, tmp_path) -> list[Passage]:
         "track",
         body="## Late parcel\n\nOpen Your Orders and choose Track package.\n\n## Lost\n\nWe trace it.",
     )
-    write_article(
-        "return", reason="return_request", body="## Send it back\n\nPrint the label in Your Orders."
-    )
+    write_article("return", reason="return_request", body="## Send it back\n\nPrint the label in Your Orders.")
     write_article("inside", audience="agent", body="## Escalate\n\nCall the depot.")
     write_article("ebay", marketplace="ebay", body="## On eBay\n\nOpen the purchase history.")
     write_article("track", locale="de", body="## Spätes Paket\n\nÖffnen Sie Meine Bestellungen.")
@@ -60,12 +58,8 @@ def test_an_unchanged_rebuild_does_nothing_and_a_change_encodes_only_what_change
         [build] = builds(folder)
         assert not index.rebuild(passages).changed
         assert builds(folder) == [build]
-        write_article(
-            "return", reason="return_request", body="## Send it back\n\nBring it to the post office."
-        )
-        changed = [
-            passage for article in load_articles(tmp_path / "articles") for passage in article.passages
-        ]
+        write_article("return", reason="return_request", body="## Send it back\n\nBring it to the post office.")
+        changed = [passage for article in load_articles(tmp_path / "articles") for passage in article.passages]
         seen: list[tuple[int, int]] = []
         second = index.rebuild(changed, progress=lambda done, total: seen.append((done, total)))
         assert (second.changed, second.encoded) == (True, 1)
@@ -87,9 +81,7 @@ def test_a_deleted_passage_leaves_the_disk(passages, folder, encoder):
 def test_the_index_is_there_after_reopening_and_the_pointer_names_it(passages, folder, encoder):
     with KnowledgeIndex.open(folder, encoder) as index:
         index.rebuild(passages)
-    assert (
-        json.loads((folder / "current.json").read_text(encoding="utf-8"))["folder"] == builds(folder)[0].name
-    )
+    assert json.loads((folder / "current.json").read_text(encoding="utf-8"))["folder"] == builds(folder)[0].name
     with KnowledgeIndex.open(folder, encoder) as index:
         assert index.count == 6
         assert not index.rebuild(passages).changed

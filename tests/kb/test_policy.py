@@ -47,16 +47,12 @@ def test_rules_that_need_history_say_so_and_stay_silent_without_it():
     for rule_id in ("R08", "R09", "R11", "R19"):
         [rule] = [rule for rule in rule_set("amazon").rules if rule.id == rule_id]
         assert "silent" in (rule.note or "")
-    text = (
-        "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
-    )
+    text = "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
     assert rules_of(text, kind="proactive") == set()
 
 
 def test_context_wakes_the_rules_that_need_it():
-    text = (
-        "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
-    )
+    text = "Order 123-1234567-1234567: please leave a review, the colour of your lamp was changed by the maker."
     context = PolicyContext(
         order_id="123-1234567-1234567",
         feedback_requests=1,
@@ -75,9 +71,7 @@ def test_proactive_messages_name_their_order_and_replies_need_not():
     assert rules_of(text, kind="proactive") == {"R12"}
     assert rules_of(text) == set()
     other = PolicyContext(order_id="999-1234567-1234567")
-    assert rules_of(
-        "About 123-1234567-1234567: the black lamp is gone.", kind="proactive", context=other
-    ) == {
+    assert rules_of("About 123-1234567-1234567: the black lamp is gone.", kind="proactive", context=other) == {
         "R12",
         "R28",
     }
@@ -196,9 +190,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_a_macro_file_is_checked_filled_with_examples_and_the_span_is_in_its_body(write_macro):
-    path = write_macro(
-        body="Hello {{ buyer.name }},\n\norder {{ order.id }} is late. We can offer you a discount."
-    )
+    path = write_macro(body="Hello {{ buyer.name }},\n\norder {{ order.id }} is late. We can offer you a discount.")
     [entry] = check_file(path).to_json()
     assert entry["rule"] == "R01"
     body = load_macro(path).body

@@ -88,9 +88,7 @@ def test_a_value_that_does_not_fit_its_type_blocks_the_macro_and_says_why(name, 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "\u200b", "\n\t"])
 def test_a_blank_fact_is_missing(value):
-    result = render_body(
-        "{{ buyer.name }} {{ order.id }} {{ buyer.name }}", {"buyer.name": value}, "en", VOCABULARY
-    )
+    result = render_body("{{ buyer.name }} {{ order.id }} {{ buyer.name }}", {"buyer.name": value}, "en", VOCABULARY)
     assert result == Missing(("buyer.name", "order.id"), {})
 
 

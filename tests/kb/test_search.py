@@ -52,18 +52,10 @@ TOPICS = {
 def base(write_article, write_macro, tmp_path, encoder: Encoder):
     for article, (reason, title, text) in TOPICS.items():
         write_article(article, reason=reason, title=title, body=f"## {title}\n\n{text}")
-    write_article(
-        "track", locale="de", title="Wo Ihr Paket ist", body="## Wo es ist\n\nÖffnen Sie Meine Bestellungen."
-    )
-    write_article(
-        "depot", audience="agent", title="Parcel stuck in a depot", body="## Depot\n\nOpen a trace with DHL."
-    )
-    write_article(
-        "draft", status="draft", title="Gift wrapping", body="## Gift\n\nTick gift wrap at checkout."
-    )
-    write_article(
-        "ebay", marketplace="ebay", title="Vacation hold on eBay", body="## Hold\n\nPause the listing."
-    )
+    write_article("track", locale="de", title="Wo Ihr Paket ist", body="## Wo es ist\n\nÖffnen Sie Meine Bestellungen.")
+    write_article("depot", audience="agent", title="Parcel stuck in a depot", body="## Depot\n\nOpen a trace with DHL.")
+    write_article("draft", status="draft", title="Gift wrapping", body="## Gift\n\nTick gift wrap at checkout.")
+    write_article("ebay", marketplace="ebay", title="Vacation hold on eBay", body="## Hold\n\nPause the listing.")
     write_macro()
     base = KnowledgeBase.load(tmp_path)
     with KnowledgeIndex.open(tmp_path / "index", encoder) as index:
@@ -106,9 +98,7 @@ def test_a_model_number_is_found_literally(base):
 
 
 def test_drafts_are_never_found_and_agent_articles_only_by_agents(base):
-    assert not [
-        r for r in base.hybrid.ranked("gift wrap at checkout", "en", k=50) if r.passage.article == "draft"
-    ]
+    assert not [r for r in base.hybrid.ranked("gift wrap at checkout", "en", k=50) if r.passage.article == "draft"]
     question = "parcel stuck in a depot, open a trace with DHL"
     assert "depot" not in {r.passage.article for r in base.search(question, "en", k=10)}
     assert base.search(question, "en", audience=Audience.AGENT)[0].passage.article == "depot"
@@ -118,9 +108,7 @@ def test_articles_of_another_marketplace_are_not_found(base):
     question = "vacation hold, pause the listing"
     assert base.search(question, "en", marketplace="ebay")[0].passage.article == "ebay"
     for other in ("amazon", "unknown-one"):
-        assert "ebay" not in {
-            r.passage.article for r in base.hybrid.ranked(question, "en", marketplace=other, k=50)
-        }
+        assert "ebay" not in {r.passage.article for r in base.hybrid.ranked(question, "en", marketplace=other, k=50)}
 
 
 def test_the_json_form_has_the_contract_keys_and_explains_on_request(base):

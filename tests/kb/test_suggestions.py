@@ -46,9 +46,7 @@ def test_missing_facts_are_listed_and_there_is_no_text(write_macro, suggester):
 def test_the_most_specific_macro_that_can_be_sent_comes_first(write_macro, suggester):
     write_macro("a-general")
     write_macro("b-moving", when="{shipment.state: shipped}")
-    write_macro(
-        "c-incomplete", when="{shipment.state: shipped, shipment.carrier: dhl}", body="{{ shipment.eta }}"
-    )
+    write_macro("c-incomplete", when="{shipment.state: shipped, shipment.carrier: dhl}", body="{{ shipment.eta }}")
     write_macro("d-waiting", when="{shipment.state: not_shipped}")
     write_macro("e-claimed", when="{claim.id: 7}")
     result = suggest(suggester())
@@ -76,9 +74,7 @@ def test_a_warning_is_shown_beside_the_text(write_macro, suggester):
     assert suggest(suggester(), context=PolicyContext()).macros[0].warnings == ()
 
 
-def test_drafts_proactive_macros_other_marketplaces_and_other_languages_are_not_offered(
-    write_macro, suggester
-):
+def test_drafts_proactive_macros_other_marketplaces_and_other_languages_are_not_offered(write_macro, suggester):
     write_macro("draft", status="draft")
     write_macro("proactive", kind="proactive")
     write_macro("ebay", marketplace="ebay")
@@ -91,9 +87,7 @@ def test_drafts_proactive_macros_other_marketplaces_and_other_languages_are_not_
     assert [m.macro_id for m in suggest(suggester(), marketplace=None).macros] == ["ebay"]
 
 
-def test_an_undecided_ticket_gets_passages_but_no_macro(
-    write_macro, write_article, tmp_path, encoder: Encoder
-):
+def test_an_undecided_ticket_gets_passages_but_no_macro(write_macro, write_article, tmp_path, encoder: Encoder):
     write_macro()
     write_article(title="Where your parcel is")
     base = KnowledgeBase.load(tmp_path)

@@ -16,8 +16,8 @@ SAMPLE = Path(__file__).parents[2] / "desk" / "sample"
 
 
 @pytest.fixture(scope="session")
-def settings(starter_store, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    store, key = starter_store.store, starter_store.key
+def settings(starter_store: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    store, key = starter_store
     home = tmp_path_factory.mktemp("home")
     return load_settings(home=home, models_store=store, signing_key=key, agent="Anna", shop="Lamps & Jars")
 

@@ -1,5 +1,6 @@
 """The command line as a user runs it: a process, its output, its exit code."""
 
+import csv
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ SAMPLE = Path(__file__).parents[2] / "desk" / "sample"
 
 @pytest.fixture
 def run(starter_store, tmp_path):
-    store, key = starter_store.store, starter_store.key
+    store, key = starter_store
     environment = os.environ | {
         "PARETODESK_HOME": str(tmp_path / "home"),
         "PARETODESK_MODELS_STORE": str(store),
@@ -55,7 +56,7 @@ def test_tag_writes_one_json_line_per_ticket_and_names_rows_it_cannot_read(run, 
     ("content", "words"),
     [
         (b"", ["empty"]),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 20, ["binary"]),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 20, ["picture"]),
         (b"number,message\n1,hello\n", ["no column 'body'", "message", "--text"]),
     ],
 )
@@ -73,7 +74,8 @@ def test_import_keeps_rejects_reports_and_compares_quarters(run, tmp_path):
     figures = json.loads(out)
     assert code == 1
     assert figures["read"] == figures["imported"] + figures["duplicates"] + figures["rejected"]
-    assert figures["rejected"] == len((tmp_path / "r.csv").read_text("utf-8").splitlines()) - 1 >= 10
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        assert figures["rejected"] == len(list(csv.DictReader(file))) >= 10
     code, _, _ = run("import", SAMPLE / "tickets.csv", "--preset", "sample", "--rejects", tmp_path / "r2.csv")
     assert code == 0
     page = tmp_path / "report.html"

@@ -30,8 +30,8 @@ def second_version(store, key):
 
 def test_a_promotion_and_a_rollback_serve_without_a_restart(starter_store, tmp_path, monkeypatch):
     monkeypatch.setattr("service.current_model.LOOK_EVERY", 0.0)
-    store, key = tmp_path / "store", starter_store.key
-    shutil.copytree(starter_store.store, store)
+    store, key = tmp_path / "store", starter_store[1]
+    shutil.copytree(starter_store[0], store)
     first = second_version(store, key)
     tagger = tagger_of(store, key)
     assert tagger.tag("", "Where is my parcel?").model == f"reasons/{first}"
@@ -45,8 +45,8 @@ def test_a_promotion_and_a_rollback_serve_without_a_restart(starter_store, tmp_p
 
 def test_a_tampered_version_is_not_served_and_the_previous_one_goes_on(starter_store, tmp_path, monkeypatch):
     monkeypatch.setattr("service.current_model.LOOK_EVERY", 0.0)
-    store, key = tmp_path / "store", starter_store.key
-    shutil.copytree(starter_store.store, store)
+    store, key = tmp_path / "store", starter_store[1]
+    shutil.copytree(starter_store[0], store)
     first = second_version(store, key)
     tagger = tagger_of(store, key)
     arrays = store / "reasons" / "second" / "arrays.npz"

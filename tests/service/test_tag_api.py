@@ -62,5 +62,5 @@ def test_a_request_that_is_too_large_is_refused_before_it_is_read(client):
 
 def test_binary_instead_of_json_is_a_problem_document(client):
     answer = client.post("/v1/tag", content=b"\xff\xfe\x00binary", headers={"content-type": "application/json"})
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
