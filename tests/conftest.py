@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from classifier.encoders import Encoder, UniversalEncoder
 from classifier.guard import starter_guard
@@ -107,3 +109,15 @@ def starter_store(starter: StarterStore) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def starter_model(starter: StarterStore) -> ReasonModel:
     return starter.outcome.fitted.model
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, one for the whole run: Playwright's sync API allows one instance at a time."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield opened
+        opened.close()
