@@ -86,6 +86,10 @@ def create_app(services: Services) -> FastAPI:
     def widget() -> FileResponse:
         return FileResponse(WIDGET, media_type="text/javascript", headers={"Cache-Control": "public, max-age=300"})
 
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> FileResponse:
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
+
     @app.get("/healthz", tags=["health"])
     def healthy() -> dict[str, str]:
         """The process lives."""

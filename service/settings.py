@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-import kb
+from kb.content import STARTER_CONTENT
 
-STARTER_CONTENT = Path(kb.__file__).parent / "starter"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 

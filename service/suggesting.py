@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from classifier.features import feature_text
+from desk.order_table import ORDER_ID
 from desk.ticket import TicketView
+from kb.content import known_marketplaces
 from service.wiring import Services
 
 REPLY_WITHIN = timedelta(hours=24)
 """Amazon's response clock, docs/domain.md section 3; weekends count."""
-ORDER_ID = "order.id"
 
 
 def order_facts(services: Services, view: TicketView) -> dict[str, object]:
@@ -53,7 +54,7 @@ def suggestions_for(services: Services, ticket_id: str, reason: str | None = Non
 
 
 def _marketplace(channel: str) -> str | None:
-    return channel if channel in {"amazon", "ebay", "walmart"} else None
+    return channel if channel in known_marketplaces() else None
 
 
 def state_json(view: TicketView) -> dict[str, Any]:

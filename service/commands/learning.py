@@ -104,8 +104,12 @@ def retrain(
     """
     settings = load_settings()
     key, registry = SigningKey.read_or_create(settings.signing_key), registry_of(settings)
+    try:
+        first_day = date.fromisoformat(since) if since else None
+    except ValueError as error:
+        fail(f"--since {since}: {error}; write a day such as 2026-01-31")
     with open_desk(settings) as desk:
-        confirmed = confirmed_examples(desk, date.fromisoformat(since) if since else None)
+        confirmed = confirmed_examples(desk, first_day)
     note(f"{len(confirmed)} confirmed tickets join the corpus")
     examples = [*load_corpus(STARTER_CORPUS, starter_taxonomy()), *confirmed]
     with progress_bar() as step:

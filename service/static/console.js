@@ -132,6 +132,8 @@ function insert(index) {
   const box = document.getElementById("reply");
   box.value = chosen.text;
   box.focus();
+  box.setSelectionRange(0, 0);
+  box.scrollTop = 0;
 }
 
 function tell(message, kind) {

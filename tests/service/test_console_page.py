@@ -31,7 +31,10 @@ def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     yield page
     page.close()
     assert errors == []
@@ -53,6 +56,7 @@ def test_with_the_keyboard_alone_a_ticket_is_confirmed_answered_and_closed(page,
         channel="amazon", order_id="026-1234567-1234567", customer_name="Anna Example",
     )  # fmt: skip
     page.goto(f"{address}/console")
+    expect(page.locator("#list button").first).to_be_visible()
     page.keyboard.press("j")
     expect(page.get_by_role("heading", name="Delivery")).to_be_visible()
     page.keyboard.press("y")
@@ -73,6 +77,7 @@ def test_a_reason_is_corrected_with_its_macros_and_a_blocked_reply_says_why(page
         services, "b-2", "The tracking page says delivered but my doormat is empty.", subject="Empty mat"
     )
     page.goto(f"{address}/console")
+    expect(page.locator("#list button").first).to_be_visible()
     page.keyboard.press("j")
     expect(page.get_by_role("heading", name="Empty mat")).to_be_visible()
     page.get_by_label("Reason", exact=True).last.select_option("change_delivery")
