@@ -101,8 +101,7 @@ class Conversations:
         if len(text) > MAX_MESSAGE:
             raise MessageTooLongError(f"text: has {len(text):,} characters; the limit is {MAX_MESSAGE:,}. Shorten it")
         for _ in range(_ATTEMPTS):
-            session = self._store.open(session_id, token)
-            turns = self._store.turns(session_id)
+            session, turns = self._store.open(session_id, token)
             if client_id and (told := replay(turns, client_id, session)):
                 return told
             pressed = next((button for button in self._buttons(session) if button.value == choice), None)
@@ -124,14 +123,13 @@ class Conversations:
 
         Raises `UnknownSessionError` and `WrongTokenError`.
         """
-        session = self._store.open(session_id, token)
-        entries = [_entry(turn) for turn in self._store.turns(session_id)]
+        session, turns = self._store.open(session_id, token)
+        entries = [_entry(turn) for turn in turns]
         if session.ticket_id:
             entries += [_reply(event) for event in self._desk.events(session.ticket_id) if _is_reply(event)]
         entries.sort(key=lambda entry: entry.at)  # stable: turns of one moment keep their order
         if entries:
-            last = replace(entries[-1], choices=session.state.choices, ticket_id=session.ticket_id)
-            entries[-1] = last
+            entries[-1] = replace(entries[-1], choices=session.state.choices, ticket_id=session.ticket_id)
         return entries
 
     # -- turns ---------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Exchange:
     def understand(self, words: str, intents: frozenset[Intent], details: OrderDetails) -> Reply:
         """The customer wrote something harmless in a language that the bot speaks."""
         phase = self._state.phase
-        if phase is Phase.VERIFY and (reply := self._verifying(words, intents, details)):
+        if phase is Phase.VERIFY and (reply := self._verifying(intents, details)):
             return reply
         if phase is Phase.CONFIRM and Intent.YES in intents:
             return self._close("close_solved")
@@ -179,7 +179,7 @@ class Exchange:
 
     # -- orders --------------------------------------------------------------------------------------------
 
-    def _verifying(self, words: str, intents: frozenset[Intent], details: OrderDetails) -> Reply | None:
+    def _verifying(self, intents: frozenset[Intent], details: OrderDetails) -> Reply | None:
         """The reply to an answer to `ask_order`; None when the customer talks of something else."""
         topic = self._topic()
         if details.any:

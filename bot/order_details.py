@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict
 
-from classifier.datafile import load_yaml
+from classifier.datafile import PatternText, load_yaml
 from classifier.entities import find_entities
 
 STARTER_DETAILS = Path(__file__).parent / "data" / "order_details.yaml"
@@ -22,18 +22,8 @@ class DetailPatterns(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
-    order_ids: tuple[str, ...]
-    postcodes: tuple[str, ...]
-
-    @field_validator("order_ids", "postcodes")
-    @classmethod
-    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from error
-        return patterns
+    order_ids: tuple[PatternText, ...]
+    postcodes: tuple[PatternText, ...]
 
 
 @dataclass(frozen=True)

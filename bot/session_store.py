@@ -121,23 +121,23 @@ class SessionStore:
             _insert_said(session, session_id, greeting, None, None, now)
         return session_id, token
 
-    def open(self, session_id: str, token: str) -> OpenSession:
-        """The session. Raises `UnknownSessionError` and `WrongTokenError`."""
+    def open(self, session_id: str, token: str) -> tuple[OpenSession, list[StoredTurn]]:
+        """The session and everything said in it, in order, both of the same moment.
+
+        Raises `UnknownSessionError` and `WrongTokenError`.
+        """
         query = sa.select(chat_sessions).where(chat_sessions.c.id == session_id)
+        # One transaction: a message stored between two would show a hand-off without its ticket.
         with self._database.session(read_only=True) as session:
             row = session.execute(query).one_or_none()
-        known = row.token_hash if row is not None else _digest("")
-        fits = hmac.compare_digest(_digest(token), known)
-        if row is None:
-            raise UnknownSessionError("there is no such chat session; start a new one")
-        if not fits:
-            raise WrongTokenError("there is no such chat session; start a new one")
-        return OpenSession(row.id, row.site, row.locale, State.from_json(row.state), row.ticket_id)
-
-    def turns(self, session_id: str) -> list[StoredTurn]:
-        """Everything said in the session, in order."""
-        with self._database.session(read_only=True) as session:
-            return _turns(session, session_id)
+            known = row.token_hash if row is not None else _digest("")
+            fits = hmac.compare_digest(_digest(token), known)
+            if row is None:
+                raise UnknownSessionError("there is no such chat session; start a new one")
+            if not fits:
+                raise WrongTokenError("there is no such chat session; start a new one")
+            found = OpenSession(row.id, row.site, row.locale, State.from_json(row.state), row.ticket_id)
+            return found, _turns(session, session_id)
 
     def record(
         self,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bot.decision import DecisionSettings
-from classifier.language import UNKNOWN, LanguageIdentifier
+from classifier.language import UNKNOWN, LanguageIdentifier, language_code
 
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*")
 
@@ -18,7 +18,7 @@ def count_words(text: str) -> int:
 
 def locale_for(wish: str | None, supported: frozenset[str], fallback: str) -> str:
     """The supported locale nearest to a BCP 47 tag such as ``fr-CH``."""
-    language = (wish or "").replace("_", "-").split("-")[0].strip().lower()
+    language = language_code(wish or "")
     return language if language in supported else fallback
 
 

@@ -10,14 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 FRONT_MATTER_FENCE = "---"
+
+
+def regular_expression(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """``pattern`` compiled. A mistake in it is a ValueError, which a schema reports with file and line."""
+    try:
+        return re.compile(pattern, flags)
+    except re.error as error:
+        raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from error
+
+
+PatternText = Annotated[str, AfterValidator(lambda pattern: regular_expression(pattern).pattern)]
+"""A field of a schema that holds a regular expression."""
 
 
 class _Loader(yaml.SafeLoader):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from stdnum import isbn
 from stdnum.eu import vat
 
-from classifier.datafile import load_yaml
+from classifier.datafile import PatternText, load_yaml
 
 MAX_CHARACTERS = 20_000
 """Entities are searched in so much of a message; customers name their order early."""
@@ -56,7 +56,7 @@ class CarrierFormat(BaseModel):
 
     id: str
     names: tuple[str, ...]
-    pattern: str
+    pattern: PatternText
     check: str
     needs_context: bool = False
 

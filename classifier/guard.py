@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 
 import re2
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict
 
 from classifier.datafile import DataFileError, load_yaml
-from classifier.folding import fold
+from classifier.folding import FoldedPattern, fold
 from classifier.taxonomy import Autonomy, Taxonomy, starter_taxonomy
 
 MODEL_RULE = "model.human_only"
@@ -42,20 +42,8 @@ class GuardRule(BaseModel):
     id: str
     reason: str
     languages: tuple[str, ...]
-    any: tuple[str, ...]
-    unless: tuple[str, ...] = ()
-
-    @field_validator("any", "unless")
-    @classmethod
-    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from error
-            if pattern != fold(pattern):
-                raise ValueError(f"pattern {pattern!r} can never match: write it lower case, without accents")
-        return patterns
+    any: tuple[FoldedPattern, ...]
+    unless: tuple[FoldedPattern, ...] = ()
 
 
 class GuardRules(BaseModel):

@@ -20,6 +20,11 @@ _READ_CHARACTERS = 1_000
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
+def language_code(tag: str) -> str:
+    """The language of a BCP 47 tag or a locale name: ``fr`` for ``fr-CH``, ``FR`` and ``fr_FR``; empty for nothing."""
+    return tag.replace("_", "-").split("-")[0].strip().lower()
+
+
 class LanguageHints(BaseModel):
     """The data file ``languages.yaml``."""
 

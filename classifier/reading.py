@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from classifier.datafile import load_yaml
+from classifier.datafile import PatternText, load_yaml
 
 MAX_CHARACTERS = 8_000
 """Of a longer message the head and the tail are read: reasons stand early or in the last appeal."""
@@ -38,11 +38,11 @@ class MailPatterns(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     signature_lines: int
-    quote_headers: tuple[str, ...]
-    device_signatures: tuple[str, ...]
-    signature_marks: tuple[str, ...]
-    sign_offs: tuple[str, ...]
-    boilerplate: tuple[str, ...]
+    quote_headers: tuple[PatternText, ...]
+    device_signatures: tuple[PatternText, ...]
+    signature_marks: tuple[PatternText, ...]
+    sign_offs: tuple[PatternText, ...]
+    boilerplate: tuple[PatternText, ...]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,8 +69,8 @@ class ReasonCounts:
         return sum(cells, Count())
 
 
-def count_by_reason(session: Session, start: datetime, end: datetime, filters: TicketFilter) -> ReasonCounts:
-    """Count the tickets created in ``start <= created_at < end``. A tag that is undecided gives no reason."""
+def count_by_reason(session: Session, start: date, end: date, filters: TicketFilter) -> ReasonCounts:
+    """Count the tickets created from ``start`` up to but not on ``end`` (UTC days); an undecided tag has no reason."""
     day = _utc_day(session)
     reason = sa.case((ticket_states.c.decision == Decision.TAGGED, ticket_states.c.reason))
     state = ticket_states.c
@@ -87,7 +87,7 @@ def count_by_reason(session: Session, start: datetime, end: datetime, filters: T
             _number(state.csat >= 4),
         )
         .join(tickets, tickets.c.id == state.ticket_id)
-        .where(tickets.c.created_at >= start, tickets.c.created_at < end)
+        .where(tickets.c.created_at >= _midnight(start), tickets.c.created_at < _midnight(end))
         .group_by(sa.literal_column("1"), sa.literal_column("2"))
     )
     for column, wanted in (
@@ -102,6 +102,10 @@ def count_by_reason(session: Session, start: datetime, end: datetime, filters: T
         key = date.fromisoformat(row_day) if isinstance(row_day, str) else row_day
         cells[key, row_reason] = Count(*sums)
     return ReasonCounts(cells)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _utc_day(session: Session) -> Any:

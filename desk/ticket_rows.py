@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from classifier.language import language_code
 from classifier.taxonomy import Taxonomy
 from desk import DeskError
 from desk.ledger import Event, EventKind
@@ -59,7 +60,7 @@ class RowReader:
                 body=values.get("body", ""),
                 subject=values.get("subject", ""),
                 channel=values["channel"],
-                language=language_code(values.get("language", "")),
+                language=language_code(values.get("language", "")) or None,
                 created_at=created,
                 **{name: values.get(name) or None for name in PLAIN_FIELDS},
             )
@@ -133,11 +134,6 @@ def stable_id(values: Mapping[str, str]) -> str:
     """
     identity = "\x1f".join(values.get(name, "") for name in IDENTITY_FIELDS)
     return "row-" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24]
-
-
-def language_code(text: str) -> str | None:
-    """``fr-FR`` and ``FR`` -> ``fr``; None for nothing."""
-    return text.replace("_", "-").split("-")[0].strip().lower() or None
 
 
 def handle_seconds(text: str) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from classifier.taxonomy import OTHER, Taxonomy
@@ -140,8 +140,8 @@ def top_reasons(
     except OverflowError as error:
         raise WindowError(f"the window from {start} to {end} has no previous window to compare with") from error
     with desk.database.session(read_only=True) as session:
-        current = count_by_reason(session, _midnight(start), _midnight(end), filters)
-        previous = count_by_reason(session, _midnight(previous_start), _midnight(start), filters)
+        current = count_by_reason(session, start, end, filters)
+        previous = count_by_reason(session, previous_start, start, filters)
         holds = coverage(session)
     lines = tuple(_lines(current, previous, taxonomy, locale))
     return TopReasons(
@@ -217,10 +217,6 @@ def _trend(counts: ReasonCounts, reasons: Sequence[str], start: date, end: date)
         periods.append(Period(first, (after - first).days, tickets))
         first = after
     return tuple(periods)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from classifier.datafile import DataFileError
 from classifier.taxonomy import Taxonomy
-from kb.content import FrontMatter, load_folder
+from kb.content import Document, FrontMatter, load_folder
 
 
 class Audience(StrEnum):
@@ -82,28 +82,8 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Article:
+class Article(Document[ArticleFields]):
     """One article in one language."""
-
-    fields: ArticleFields
-    body: str
-    path: Path
-    body_line: int
-
-    @property
-    def id(self) -> str:
-        """The article's id, the same in all locales."""
-        return self.fields.id
-
-    @property
-    def locale(self) -> str:
-        """The article's language."""
-        return self.fields.locale
-
-    @property
-    def reason(self) -> str:
-        """The contact reason that it answers."""
-        return self.fields.reason
 
     @property
     def approved(self) -> bool:

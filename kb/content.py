@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -65,27 +66,35 @@ class FrontMatter(BaseModel):
         return marketplace
 
 
-class Identified(Protocol):
-    """What a folder is checked for: one file per id and locale."""
+Meta = TypeVar("Meta", bound=FrontMatter)
+
+
+@dataclass(frozen=True)
+class Document(Generic[Meta]):
+    """One file of a content folder in one language; ``body_line`` is the 1-based line where its body starts."""
+
+    fields: Meta
+    body: str
+    path: Path
+    body_line: int
 
     @property
     def id(self) -> str:
         """The document's id, the same in all locales."""
-        ...
+        return self.fields.id
 
     @property
     def locale(self) -> str:
         """The document's language."""
-        ...
+        return self.fields.locale
 
     @property
-    def path(self) -> Path:
-        """Where it was read from."""
-        ...
+    def reason(self) -> str:
+        """The contact reason that it answers."""
+        return self.fields.reason
 
 
-Meta = TypeVar("Meta", bound=FrontMatter)
-Built = TypeVar("Built", bound=Identified)
+Built = TypeVar("Built", bound=Document[Any])
 
 
 def suits_marketplace(listed: tuple[str, ...], marketplace: str | None) -> bool:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.folding import fold
+
 _WORD = re.compile(r"\w+(?:[-_]\w+)*")
 
 
 def words_of(text: str, stem_length: int) -> list[str]:
     """Words in lower case without accents, cut to ``stem_length`` letters; codes (with a digit) stay whole."""
-    plain = unicodedata.normalize("NFKD", text.lower())
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
-    return [word if is_code(word) else word[:stem_length] for word in _WORD.findall(plain)]
+    return [word if is_code(word) else word[:stem_length] for word in _WORD.findall(fold(text))]
 
 
 def is_code(word: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from classifier.datafile import DataFileError
 from classifier.taxonomy import Taxonomy
-from kb.content import FrontMatter, field_line, load_folder, read_document
+from kb.content import Document, FrontMatter, field_line, load_folder, read_document
 from kb.placeholders import FactType, Vocabulary, body_mistakes, fact_key, slots, starter_vocabulary
 
 
@@ -62,28 +62,8 @@ class MacroFields(FrontMatter):
 
 
 @dataclass(frozen=True)
-class Macro:
+class Macro(Document[MacroFields]):
     """One macro in one language; `body` still has its placeholders."""
-
-    fields: MacroFields
-    body: str
-    path: Path
-    body_line: int
-
-    @property
-    def id(self) -> str:
-        """The macro's id, the same in all locales."""
-        return self.fields.id
-
-    @property
-    def locale(self) -> str:
-        """The macro's language."""
-        return self.fields.locale
-
-    @property
-    def reason(self) -> str:
-        """The contact reason that it answers."""
-        return self.fields.reason
 
     @property
     def usable(self) -> bool:

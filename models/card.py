@@ -17,10 +17,11 @@ def render_card(
     guarantees: Sequence[Mapping[str, Any]],
     verdict: Mapping[str, Any] | None = None,
 ) -> str:
-    """The card as Markdown. ``data`` and ``fit`` are listed as they come; the others have the shapes of
+    """The card as Markdown.
 
-    `training.evaluation.Evaluation.to_json`, `classifier.abstention.Guarantee` and
-    `training.promotion.Verdict.to_json`.
+    ``data`` and ``fit`` are listed as they come. ``evaluation`` has the shape of
+    `training.evaluation.Evaluation.to_json`, ``guarantees`` that of `classifier.abstention.Guarantee` and ``verdict``
+    that of `training.promotion.Verdict.to_json`.
     """
     parts = [f"# Model card: {name} {version}", "", f"Fitted {created_at}.", ""]
     parts += ["## Data", "", *_bullets(data), "", "## Fit", "", *_bullets(fit), ""]

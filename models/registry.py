@@ -4,6 +4,7 @@ Store layout::
 
     <store>/<name>/<version>/            a bundle
     <store>/<name>/champion.json         {"version": ..., "previous": [...], "changed_at": ...}
+    <store>/<name>/champion.lock         held while the pointer or the versions change
 """
 
 from __future__ import annotations
@@ -13,14 +14,21 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from models.bundle import MANIFEST, Bundle, BundleError, BundleMissingError, read_bundle
 from models.signing import SigningKey
 
 CHAMPION = "champion.json"
+LOCK = "champion.lock"
+LOCK_TIMEOUT_S = 30
+"""Longer than deleting old versions takes on a slow disk."""
 KEEP = 3
 """Versions kept at least, the champion and its predecessors first."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -86,27 +94,47 @@ class Registry:
             ) from error
 
     def promote(self, name: str, version: str) -> Champion:
-        """Let ``version`` serve. The pointer changes in one step; readers see the old or the new one."""
-        if version not in self.versions(name):
-            raise BundleMissingError(
-                f"model {name} has no version {version}; it has {', '.join(self.versions(name)) or 'none'}"
-            )
-        try:
-            current = self.champion(name)
-        except BundleError:  # a broken pointer is written anew
-            current = None
-        if current and current.version == version:
-            return current
-        previous = (current.version, *current.previous) if current else ()
-        return self._point(name, version, tuple(v for v in previous if v != version))
+        """Let ``version`` serve. The pointer changes in one step; readers see the old or the new one.
+
+        Raises `BundleError` when there is no such version, or another process keeps changing the champion.
+        """
+        with self._changing(name):
+            if version not in self.versions(name):
+                raise BundleMissingError(
+                    f"model {name} has no version {version}; it has {', '.join(self.versions(name)) or 'none'}"
+                )
+            try:
+                current = self.champion(name)
+            except BundleError:  # a broken pointer is written anew
+                current = None
+            if current and current.version == version:
+                return current
+            previous = (current.version, *current.previous) if current else ()
+            return self._point(name, version, tuple(v for v in previous if v != version))
 
     def rollback(self, name: str) -> Champion:
         """Let the version before the champion serve again. Raises `BundleError` when there is none."""
-        current = self.champion(name)
-        candidates = [v for v in current.previous if v in self.versions(name)] if current else []
-        if not candidates:
-            raise BundleError(f"model {name} has no earlier version to go back to")
-        return self._point(name, candidates[0], tuple(candidates[1:]))
+        with self._changing(name):
+            current = self.champion(name)
+            candidates = [v for v in current.previous if v in self.versions(name)] if current else []
+            if not candidates:
+                raise BundleError(f"model {name} has no earlier version to go back to")
+            return self._point(name, candidates[0], tuple(candidates[1:]))
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        """Keep other processes from changing the champion: two promotions at once would lose one's predecessor."""
+        root = self.folder(name, "any").parent
+        if not root.is_dir():  # a name without versions: nothing to protect, and no folder to make for it
+            yield
+            return
+        try:
+            with FileLock(root / LOCK, timeout=LOCK_TIMEOUT_S):
+                yield
+        except Timeout as error:
+            raise BundleError(
+                f"{root / LOCK} is held by another process for {LOCK_TIMEOUT_S} s; wait for its training or promotion"
+            ) from error
 
     def _point(self, name: str, version: str, previous: tuple[str, ...]) -> Champion:
         champion = Champion(version, previous, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -121,12 +149,14 @@ class Registry:
 
     def prune(self, name: str, keep: int = KEEP) -> tuple[str, ...]:
         """Delete the oldest versions beyond ``keep``; the champion and its predecessors in ``keep`` stay."""
-        champion = self.champion(name)
-        protected = set((champion.version, *champion.previous)[: max(keep, KEEP)]) if champion else set()
-        spare = [version for version in reversed(self.versions(name)) if version not in protected]
-        doomed = spare[max(0, max(keep, KEEP) - len(protected)) :]
-        for version in doomed:
-            shutil.rmtree(self.folder(name, version))
+        keep = max(keep, KEEP)
+        with self._changing(name):
+            champion = self.champion(name)
+            protected = set((champion.version, *champion.previous)[:keep]) if champion else set()
+            spare = [version for version in reversed(self.versions(name)) if version not in protected]
+            doomed = spare[max(0, keep - len(protected)) :]
+            for version in doomed:
+                shutil.rmtree(self.folder(name, version))
         return tuple(doomed)
 
     def read(self, name: str, key: SigningKey, version: str | None = None) -> Bundle:

@@ -1,11 +1,14 @@
-"""What the tests of several packages share: the real encoder, the starter corpus, a small and the starter model."""
+"""What the tests of several packages share: databases, the real encoder, corpus, models and browser."""
 
 import json
+import os
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -32,6 +35,7 @@ SMALL_REASONS = (
     "other",
 )
 SMALL_SHARE = 12
+SERVERS = ("postgres@127.0.0.1:5432/test", "root@127.0.0.1:5432/test")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,43 @@ class StarterStore:
     store: Path
     key: Path
     outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """``USER@HOST:PORT/NAME`` of a PostgreSQL server. None reachable: skip, or fail where CI promises one."""
+    why = ""
+    for server in SERVERS:
+        try:
+            psycopg.connect(f"postgresql://{server}", connect_timeout=3).close()
+        except psycopg.OperationalError as error:
+            why = str(error).strip().splitlines()[0]
+        else:
+            return server
+    message = f"no PostgreSQL server at 127.0.0.1:5432: {why}"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty schema of its own, dropped at the end."""
+    schema = f"paretodesk_test_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(f"postgresql://{postgres_server}", autocommit=True) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        try:
+            # durability is the server's affair; waiting for its disk would double the time of the suite
+            yield f"postgresql+psycopg://{postgres_server}?options=-csearch_path%3D{schema}%20-csynchronous_commit%3Doff"
+        finally:
+            connection.execute("SET client_min_messages TO warning")
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of both kinds."""
+    return f"sqlite:///{tmp_path}/desk.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture(scope="session")

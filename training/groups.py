@@ -20,7 +20,8 @@ from training.corpus import STARTER_CORPUS
 
 NEAR = 0.8
 """Cosine from which two tickets of one reason are taken for the same story."""
-_KEYS = ("id", "group", "channel", "subject", "body", "indirect", "secondary")
+_ORDER = ("id", "group", "channel", "subject", "body", "indirect", "secondary")
+"""How a line is written; empty ones are left out. Fields that are not ours follow as they are."""
 
 
 def assign(folder: Path, encoder: Encoder) -> int:
@@ -33,16 +34,19 @@ def assign(folder: Path, encoder: Encoder) -> int:
         for row, group in zip(rows, _groups(rows, vectors), strict=True):
             row |= {"group": group}
         for path, part in files.items():
-            lines = [
-                json.dumps({key: row[key] for key in _KEYS if row.get(key)}, ensure_ascii=False) + "\n" for row in part
-            ]
-            path.write_text("".join(lines), encoding="utf-8")
+            path.write_text("".join(_line(row) for row in part), encoding="utf-8")
         total += len(rows)
     return total
 
 
+def _line(row: dict[str, Any]) -> str:
+    known = {key: row[key] for key in _ORDER if row.get(key)}
+    others = {key: value for key, value in row.items() if key not in _ORDER}
+    return json.dumps(known | others, ensure_ascii=False) + "\n"
+
+
 def _load(path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    rows: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     taken = {row["id"] for row in rows if "id" in row}
     number = 0
     for row in rows:

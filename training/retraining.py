@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 
@@ -59,11 +59,12 @@ def retrain(
     human_only: frozenset[str] = frozenset(),
     settings: Settings | None = None,
     progress: Progress = silent,
-    promote: bool = True,
+    replace_unreadable: bool = False,
 ) -> Outcome:
     """Fit on the tickets outside the frozen set and let the result serve if it beats the champion.
 
-    A refused version is written too, so that it can be looked at. Raises `FitError` when there is too little data.
+    A champion that cannot be opened cannot be beaten: the challenger waits unless ``replace_unreadable``. A version
+    that does not serve is written too, so that it can be looked at. Raises `FitError` when there is too little data.
     """
     learned = [example for example in examples if not example.frozen]
     frozen = [example for example in examples if example.frozen]
@@ -75,9 +76,11 @@ def retrain(
     fitted = fit(as_labelled(learned), encoder, settings, progress, alarmed=rule_alarms(learned))
     champion, note = _champion(registry, key, name)
     verdict = judge(champion, fitted.model, frozen, human_only)
+    if note and not replace_unreadable:
+        verdict = replace(verdict, promote=False, because=(note,))
     version = registry.new_version(name)
     _write(registry, key, name, version, learned, frozen, fitted, verdict, settings)
-    if promote and verdict.promote:
+    if verdict.promote:
         registry.promote(name, version)
         registry.prune(name)
     return Outcome(name, version, fitted, verdict, note)

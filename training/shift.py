@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
@@ -18,6 +18,7 @@ from scipy.stats import false_discovery_control, fisher_exact
 from desk.inbox import Desk
 from desk.intervals import wilson
 from desk.reason_counts import ReasonCounts, TicketFilter, count_by_reason
+from desk.top_reasons import TOP
 
 FALSE_DISCOVERY = 0.05
 """Expected share of chance findings among the changes called real (Benjamini & Hochberg 1995)."""
@@ -121,10 +122,7 @@ def compare_periods(desk: Desk, baseline: PeriodOfTime, current: PeriodOfTime, c
     """Compare the shares of reasons. Raises `ShiftError` when a period has no ticket with a reason."""
     filters = TicketFilter(channel=channel)
     with desk.database.session(read_only=True) as session:
-        before, after = (
-            count_by_reason(session, _midnight(period.start), _midnight(period.end), filters)
-            for period in (baseline, current)
-        )
+        before, after = (count_by_reason(session, period.start, period.end, filters) for period in (baseline, current))
     for period, counts in ((baseline, before), (current, after)):
         if counts.total == counts.undecided:
             raise ShiftError(f"no ticket of {period.label} has a reason; import or tag tickets of that period first")
@@ -147,7 +145,7 @@ def _compare(baseline: PeriodOfTime, current: PeriodOfTime, before: ReasonCounts
                 b / m - a / n, low, high, p_values[i], bool(adjusted[i] <= FALSE_DISCOVERY),
             )
         )  # fmt: skip
-    kept = sum(1 for line in lines if (line.baseline_rank or 99) <= 5 and (line.current_rank or 99) <= 5)
+    kept = sum(all(rank and rank <= TOP for rank in (line.baseline_rank, line.current_rank)) for line in lines)
     lines.sort(key=lambda line: -abs(line.change))
     return Shift(baseline, current, before.total, after.total, before.undecided, after.undecided, tuple(lines), kept)
 
@@ -168,7 +166,3 @@ def newcombe(a: int, n: int, b: int, m: int) -> tuple[float, float]:
     q_low, q_high = wilson(b, m)
     change = q - p
     return change - sqrt((q - q_low) ** 2 + (p_high - p) ** 2), change + sqrt((q_high - q) ** 2 + (p - p_low) ** 2)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)

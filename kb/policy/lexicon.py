@@ -8,7 +8,6 @@ A phrase is a row of words, any case, accents optional:
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifier.datafile import load_yaml
+from classifier.folding import fold, fold_character
 
 LEXICONS = Path(__file__).parent / "lexicons"
 
@@ -25,7 +25,6 @@ LEXICONS = Path(__file__).parent / "lexicons"
 _SEPARATOR = r"(?:[^\w.!?;:\n]|\n(?!\s*\n)){1,3}"
 _GAPS = {mark: rf"(?:{_SEPARATOR}[\w'%]+){{0,{most}}}?" for mark, most in (("..", 4), ("...", 8))}
 _CLAUSE_END = re.compile(r"[.!?;:,()\n–—]")
-_APOSTROPHES = {"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"}
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,11 @@ class Folded:
         return max(0, bisect_left(self.word_starts, right[0]) - bisect_left(self.word_starts, left[1]))
 
 
-def fold(text: str) -> Folded:
-    """Lower case, no accents, no zero-width characters, straight apostrophes; positions are kept."""
-    letters: list[str] = []
-    origin: list[int] = []
-    for position, character in enumerate(text):
-        for piece in unicodedata.normalize("NFKD", _APOSTROPHES.get(character, character)).lower():
-            if unicodedata.category(piece) not in {"Mn", "Cf"}:
-                letters.append(piece)
-                origin.append(position)
-    return Folded("".join(letters), tuple(origin))
+def fold_with_origin(text: str) -> Folded:
+    """``text`` folded as `classifier.folding.fold` does, but with its line breaks and with its positions."""
+    letters = [fold_character(character) for character in text]
+    origin = tuple(position for position, folded in enumerate(letters) for _ in folded)
+    return Folded("".join(letters), origin)
 
 
 class Lexicon(BaseModel):
@@ -116,7 +110,7 @@ class Lexicon(BaseModel):
 
 def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str]:
     """One pattern for all ``phrases`` over folded text; the longest alternatives first."""
-    ordered = [fold(phrase).text for phrase in sorted(phrases, key=len, reverse=True)]
+    ordered = [fold(phrase) for phrase in sorted(phrases, key=len, reverse=True)]
     # One boundary before all alternatives keeps the engine from trying each of them inside of words.
     words = "|".join(f"(?:{_phrase(phrase)})" for phrase in ordered if re.match(r"\w", phrase))
     signs = [f"(?:{_phrase(phrase)})" for phrase in ordered if not re.match(r"\w", phrase)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from kb.policy.lexicon import Folded, Lexicon, fold, starter_lexicons
+from kb.policy.lexicon import Folded, Lexicon, fold_with_origin, starter_lexicons
 
 ORDER_ID = re.compile(r"(?<![\w-])\d{3}-\d{7}-\d{7}(?![\w-])")
 SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)|\n\s*\n|\n")
@@ -64,7 +64,7 @@ class Message:
     @cached_property
     def folded(self) -> Folded:
         """The text folded for the lexicons."""
-        return fold(self.text)
+        return fold_with_origin(self.text)
 
     @property
     def lexicons(self) -> tuple[Lexicon, ...]:

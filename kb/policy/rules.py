@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from classifier.datafile import load_yaml
+from classifier.datafile import load_yaml, regular_expression
 from kb.policy.lexicon import starter_lexicons
 
 RULE_SETS = Path(__file__).parent
@@ -32,7 +32,7 @@ class Applies(StrEnum):
 
 
 def _compile(value: object) -> object:
-    return re.compile(value, re.MULTILINE) if isinstance(value, str) else value
+    return regular_expression(value, re.MULTILINE) if isinstance(value, str) else value
 
 
 Regex = Annotated[re.Pattern[str], BeforeValidator(_compile)]

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from desk.importer import ImportProgress, import_file
+from desk.mapping import load_preset
 from desk.order_table import load_orders
 from desk.report_page import render_top_reasons
 from desk.top_reasons import TopReasons, top_reasons
@@ -41,12 +42,18 @@ def import_tickets(
     channel: Annotated[str | None, typer.Option(help="channel where a row names none")] = None,
     marketplace: Annotated[str | None, typer.Option(help="marketplace where a row names none")] = None,
     encoding: Annotated[str | None, typer.Option(help="when it is not found by itself")] = None,
+    source: Annotated[str | None, typer.Option(help="name that tells apart systems whose ids overlap")] = None,
+    date_format: Annotated[list[str] | None, typer.Option(help="such as %d/%m/%Y %H:%M, several allowed")] = None,
+    timezone: Annotated[str | None, typer.Option(help="of dates without one, such as Europe/Paris")] = None,
     rejects: Annotated[Path | None, typer.Option(help="where refused rows go; beside the file when left out")] = None,
     tags: Annotated[bool, typer.Option("--tag/--no-tag", help="tag the tickets as they come in")] = True,
     json: Json = False,
 ) -> None:
     """Load tickets. Rows that cannot be read go to a rejects file with line and reason; exit code 1 then."""
     settings = load_settings()
+    mapping = load_preset(preset)
+    if date_format or timezone:
+        mapping = mapping.with_date_formats(date_format or (), timezone)
     mapped = dict(_pair(text) for text in columns or [])
     tagger = None
     if tags:
@@ -60,8 +67,8 @@ def import_tickets(
             step("importing", progress.bytes_done, progress.bytes_total)
 
         result = import_file(
-            desk, file, preset, columns=mapped, channel=channel, marketplace=marketplace, encoding=encoding,
-            tagger=tagger, progress=tell, rejects_path=rejects,
+            desk, file, mapping, columns=mapped, channel=channel, marketplace=marketplace, source=source,
+            encoding=encoding, tagger=tagger, progress=tell, rejects_path=rejects,
         )  # fmt: skip
     for notice in result.notices:
         note(notice)

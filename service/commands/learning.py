@@ -66,7 +66,7 @@ def train(
         if data is None:
             outcome = fit_and_judge(
                 load_corpus(STARTER_CORPUS, starter_taxonomy()),
-                used, registry, key, name=name, human_only=_human_only(), progress=step,
+                used, registry, key, name=name, human_only=_human_only(), progress=step, replace_unreadable=True,
             )  # fmt: skip
         else:
             outcome = train_any(load_labelled(data, text, label), used, registry, key, name, step)

@@ -12,6 +12,7 @@ import uvicorn
 from service.app import create_app
 from service.console_output import fail, note
 from service.settings import Settings, load_settings
+from service.waiting import tagging_of_waiting_tickets
 from service.wiring import open_services
 
 
@@ -36,7 +37,7 @@ def serve(
         )
         config = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=5)
         # uvicorn finishes its requests on Ctrl-C and then raises it again: a stop that was asked for is a success.
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), tagging_of_waiting_tickets(services):
             uvicorn.Server(config).run(sockets=[listener])
     note("stopped")
 

@@ -51,7 +51,7 @@ def receive(
     received = services.desk.receive(IncomingTicket(**data))
     if received.duplicate:
         response.status_code = 200
-    else:
+    elif services.tagger.model_id:
         services.desk.tag(received.ticket_id, services.tagger.tag(ticket.subject, ticket.body))
     return ticket_json(services, received.ticket_id) | {"duplicate": received.duplicate}
 

@@ -1,21 +1,18 @@
 """Conversations over the real encoder, a small fitted model, the shipped guard and a small content folder."""
 
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 import yaml
 from threadpoolctl import threadpool_limits
 
 from bot import Conversations, Started, Turn
 from classifier.abstention import CERTAIN
-from classifier.encoders import Encoder, UniversalEncoder
+from classifier.encoders import Encoder
 from classifier.features import feature_text
 from classifier.guard import starter_guard
 from classifier.language import language_identifier
@@ -30,14 +27,8 @@ from kb.knowledge import KnowledgeBase
 from training.fitting import Labelled, Settings, fit
 
 HERE = Path(__file__).parent
-SERVERS = ("postgres@127.0.0.1:5432/test", "root@127.0.0.1:5432/test")
 ORDER = "123-4567890-1234567"
 EMAIL = "ada@example.org"
-
-
-@pytest.fixture(scope="session")
-def encoder() -> Encoder:
-    return UniversalEncoder(threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -74,34 +65,6 @@ def knowledge(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def server() -> str:
-    """``USER@HOST:PORT/NAME`` of a PostgreSQL server. None reachable: skip, or fail where CI promises one."""
-    why = ""
-    for server in SERVERS:
-        try:
-            psycopg.connect(f"postgresql://{server}", connect_timeout=3).close()
-        except psycopg.OperationalError as error:
-            why = str(error).strip()
-        else:
-            return server
-    message = f"no PostgreSQL server at 127.0.0.1:5432: {why}"
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def postgres_schema(server: str) -> Iterator[str]:
-    schema = f"bot_test_{uuid.uuid4().hex[:16]}"
-    with psycopg.connect(f"postgresql://{server}", autocommit=True) as connection:
-        connection.execute(f'CREATE SCHEMA "{schema}"')
-        try:
-            yield f"postgresql+psycopg://{server}?options=-csearch_path%3D{schema}"
-        finally:
-            connection.execute("SET client_min_messages TO warning")
-            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
-
-
-@pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database at this version; copying it is quicker than migrating for every test."""
     path = tmp_path_factory.mktemp("migrated") / "desk.db"
@@ -113,15 +76,6 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sqlite_url(tmp_path: Path, migrated: Path) -> str:
     shutil.copy(migrated, tmp_path / "desk.db")
     return f"sqlite:///{tmp_path}/desk.db"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, of both kinds."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/desk.db"
-    else:
-        yield from postgres_schema(request.getfixturevalue("server"))
 
 
 @pytest.fixture

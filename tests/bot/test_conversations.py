@@ -225,8 +225,8 @@ def count(database: Database, table: sa.Table) -> int:
         return session.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
-def test_a_resent_message_has_one_effect_and_the_same_turn(open_chat, opened, either_url):
-    database = opened(either_url)
+def test_a_resent_message_has_one_effect_and_the_same_turn(open_chat, opened, database_url):
+    database = opened(database_url)
     chat = open_chat(database)
     for text in ("Where is my parcel?", "I want to talk to a human", "more"):
         first = chat.say(text, client_id=text)
@@ -239,8 +239,8 @@ def test_a_resent_message_has_one_effect_and_the_same_turn(open_chat, opened, ei
     assert len([e for e in chat.desk.events(ticket.ticket.id) if e.kind is EventKind.NOTED]) == 1
 
 
-def test_two_deliveries_at_the_same_moment_have_one_effect(open_chat, opened, either_url):
-    database = opened(either_url)
+def test_two_deliveries_at_the_same_moment_have_one_effect(open_chat, opened, database_url):
+    database = opened(database_url)
     chat = open_chat(database)
     with ThreadPoolExecutor(4) as pool:
         turns = list(pool.map(lambda _: chat.say("The vase arrived broken", client_id="once"), range(4)))
@@ -256,10 +256,10 @@ def test_different_messages_at_the_same_moment_are_all_kept(open_chat, database)
     assert len([entry for entry in chat.history() if entry.role == "customer"]) == 3
 
 
-def test_another_process_continues_the_conversation(open_chat, opened, either_url):
-    first = open_chat(opened(either_url))
+def test_another_process_continues_the_conversation(open_chat, opened, database_url):
+    first = open_chat(opened(database_url))
     first.say(UNCLEAR[0])
-    second = open_chat(opened(either_url))
+    second = open_chat(opened(database_url))
     second.started = first.started
     assert second.say(UNCLEAR[1]).act is Act.CLARIFY
     assert first.say(UNCLEAR[2]).act is Act.HAND_OFF

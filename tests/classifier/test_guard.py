@@ -182,9 +182,7 @@ INNOCENT = {
 }
 
 
-def rules_file(
-    folder: Path, reason: str = LEGAL, pattern: str = r"\blawyers?\b", unless: str = "mug"
-) -> Path:
+def rules_file(folder: Path, reason: str = LEGAL, pattern: str = r"\blawyers?\b", unless: str = "mug") -> Path:
     path = folder / "guard.yaml"
     path.write_text(
         f"version: 1\nrules:\n  - id: legal.lawyer.en\n    reason: {reason}\n    languages: [en]\n"
@@ -202,18 +200,14 @@ def guard_from(path: Path) -> RuleGuard:
     ("language", "message", "reason"),
     [(language, *case) for language, cases in RAISES.items() for case in cases],
 )
-def test_a_message_for_a_person_raises_the_guard_with_its_reason(
-    language: str, message: str, reason: str
-) -> None:
+def test_a_message_for_a_person_raises_the_guard_with_its_reason(language: str, message: str, reason: str) -> None:
     assert reason in {hit.reason for hit in starter_guard().hits(message)}, language
 
 
 @pytest.mark.parametrize(
     ("language", "message"), [(language, text) for language, texts in INNOCENT.items() for text in texts]
 )
-def test_an_innocent_look_alike_stays_silent_in_every_language_of_the_rules(
-    language: str, message: str
-) -> None:
+def test_an_innocent_look_alike_stays_silent_in_every_language_of_the_rules(language: str, message: str) -> None:
     assert starter_guard().hits(message) == [], language
 
 

@@ -164,6 +164,7 @@ def test_lexical_features_are_the_same_after_they_were_stored(small_examples: li
 
 def test_folding_makes_accents_case_and_spaces_equal() -> None:
     assert fold("Ça  N’EST\u00a0pas\nŒuvre Straße") == "ca n'est pas oeuvre strasse"
+    assert fold("law\u00adyer \u200bａ𝐋awyer `") == "lawyer alawyer '"
 
 
 def test_fitting_twice_gives_the_same_model(small_examples: list[Example], encoder: Encoder) -> None:

@@ -1,59 +1,14 @@
 """Every desk test runs on SQLite and, where a server is reachable, on PostgreSQL in a schema of its own."""
 
-import os
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-import psycopg
 import pytest
 
-from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk.database import Database, open_database
 from desk.inbox import Desk, IncomingTicket
 from desk.ledger import Event, EventKind
-
-SERVERS = ("postgres@127.0.0.1:5432/test", "root@127.0.0.1:5432/test")
-RUN = f"desk_test_{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture(scope="session")
-def server() -> str:
-    """``USER@HOST:PORT/NAME`` of a PostgreSQL server. None reachable: skip, or fail where CI promises one."""
-    why = ""
-    for server in SERVERS:
-        try:
-            psycopg.connect(f"postgresql://{server}", connect_timeout=3).close()
-        except psycopg.OperationalError as error:
-            why = str(error).strip().splitlines()[0]
-        else:
-            return server
-    message = f"no PostgreSQL server at 127.0.0.1:5432: {why}"
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def in_schema(server: str, schema: str) -> Iterator[str]:
-    with psycopg.connect(f"postgresql://{server}", autocommit=True) as connection:
-        connection.execute(f'CREATE SCHEMA "{schema}"')
-        try:
-            # durability is the server's affair; waiting for its disk would double the time of the suite
-            yield f"postgresql+psycopg://{server}?options=-csearch_path%3D{schema}%20-csynchronous_commit%3Doff"
-        finally:
-            connection.execute("SET client_min_messages TO warning")
-            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/desk.db"
-    else:
-        yield from in_schema(request.getfixturevalue("server"), f"{RUN}_{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture
@@ -66,11 +21,6 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def desk(database: Database) -> Desk:
     return Desk(database)
-
-
-@pytest.fixture(scope="session")
-def taxonomy() -> Taxonomy:
-    return starter_taxonomy()
 
 
 @dataclass(frozen=True)

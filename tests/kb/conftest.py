@@ -1,11 +1,9 @@
-"""Small content folders and the real encoder."""
+"""Small content folders."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from classifier.encoders import Encoder, UniversalEncoder
 
 ARTICLE = """---
 id: {id}
@@ -39,11 +37,6 @@ approver: {approver}
 ---
 {body}
 """
-
-
-@pytest.fixture(scope="session")
-def encoder() -> Encoder:
-    return UniversalEncoder(threads=2)
 
 
 @pytest.fixture

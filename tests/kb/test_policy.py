@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.datafile import DataFileError
+from classifier.folding import fold
 from kb.macros import load_macro
 from kb.policy import Attachment, PolicyContext, Severity, check, check_file, check_macro, rule_set
-from kb.policy.lexicon import fold, phrase_pattern, starter_lexicons
+from kb.policy.lexicon import phrase_pattern, starter_lexicons
 
 MESSAGES = yaml.safe_load((Path(__file__).parent / "policy_messages.yaml").read_text(encoding="utf-8"))
 VIOLATING = [
@@ -157,9 +158,9 @@ def test_every_lexicon_has_the_same_lists():
 def test_phrases_take_alternatives_optional_words_gaps_and_endings():
     pattern = phrase_pattern(["leave|write a? .. review*", "% off"])
     for text in ("leave review", "Write a\nreview", "leave a short honest reviews", "10% off"):
-        assert pattern.search(fold(text).text), text
+        assert pattern.search(fold(text)), text
     for text in ("leave it. a review", "leave a b c d e f review", "cleave review", "% offer"):
-        assert not pattern.search(fold(text).text), text
+        assert not pattern.search(fold(text)), text
 
 
 def test_a_message_file_may_start_with_a_subject(tmp_path):

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from models.bundle import MANIFEST, BundleError, BundleMissingError, BundleRejectedError
-from models.registry import CHAMPION, KEEP, Registry
+from models.registry import CHAMPION, KEEP, LOCK, Registry
 from models.signing import SigningKey
 
 Write = Callable[..., Path]
@@ -167,3 +168,30 @@ def test_a_champion_that_was_tampered_with_does_not_open(five: Registry, key: Si
     (five.folder("reasons", "v2") / "model.json").write_text("{}")
     with pytest.raises(BundleRejectedError, match="changed after it was signed"):
         five.read("reasons", key)
+
+
+def test_promoting_at_once_forgets_no_predecessor(five: Registry) -> None:
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda version: Registry(five.store).promote("reasons", version), VERSIONS))
+    champion = five.champion("reasons")
+    assert champion is not None
+    assert {champion.version, *champion.previous} == set(VERSIONS)
+
+
+def test_a_champion_that_another_process_keeps_changing_is_left_alone(
+    five: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five.promote("reasons", "v1")
+    monkeypatch.setattr("models.registry.LOCK_TIMEOUT_S", 0.05)
+    with FileLock(five.store / "reasons" / LOCK):
+        for act in (
+            lambda: five.promote("reasons", "v2"),
+            lambda: five.rollback("reasons"),
+            lambda: five.prune("reasons"),
+        ):
+            with pytest.raises(BundleError, match="held by another process"):
+                act()
+    champion = five.champion("reasons")
+    assert champion is not None
+    assert champion.version == "v1"
+    assert five.versions("reasons") == VERSIONS

@@ -66,8 +66,7 @@ def test_a_ticket_is_accepted_without_a_model_and_waits_as_undecided(settings, t
         accepted = client.post("/v1/tickets", json=TICKET)
         assert accepted.status_code == 201
         state = accepted.json()["state"]
-        assert state["decision"] == "undecided"
-        assert "guard.unavailable" in state["guard"]
+        assert (state["decision"], state["reason"]) == ("undecided", None)
         session = client.post("/v1/chat/sessions", json={"site": "demo", "locale": "en"}).json()
         turn = client.post(
             f"/v1/chat/sessions/{session['session_id']}/messages",
@@ -75,3 +74,21 @@ def test_a_ticket_is_accepted_without_a_model_and_waits_as_undecided(settings, t
             headers={"Authorization": f"Bearer {session['token']}"},
         ).json()
         assert turn["act"] == "hand_off"
+
+
+def test_a_ticket_that_waited_for_a_model_is_tagged_when_there_is_one(services):
+    import time
+
+    from desk.inbox import IncomingTicket
+    from service.waiting import tagging_of_waiting_tickets
+
+    received = services.desk.receive(
+        IncomingTicket("waiting", "w-1", "Wo bleibt meine Bestellung? Sie sollte da sein.")
+    )
+    assert services.desk.ticket(received.ticket_id).state.reason is None
+    with tagging_of_waiting_tickets(services, every=0.05):
+        for _ in range(100):
+            if services.desk.ticket(received.ticket_id).state.reason:
+                break
+            time.sleep(0.05)
+    assert services.desk.ticket(received.ticket_id).state.reason == "tracking_update"

@@ -36,3 +36,11 @@ def test_new_tickets_get_ids_and_equal_stories_one_group(tmp_path: Path, encoder
     once = content(tmp_path)
     assign(tmp_path, encoder)
     assert content(tmp_path) == once
+
+
+def test_fields_that_are_not_ours_stay(tmp_path: Path, encoder: Encoder) -> None:
+    write(tmp_path, "en", {"channel": "chat", "body": "Where is\u2028my parcel?", "subject": "", "note": "", "seen": 0})
+    assign(tmp_path, encoder)
+    (line,) = content(tmp_path)["en"].removesuffix("\n").split("\n")
+    own = {"id": "en-tracking_update-001", "channel": "chat", "body": "Where is\u2028my parcel?"}
+    assert json.loads(line) == {**own, "note": "", "seen": 0}

@@ -9,7 +9,7 @@ from classifier.model import ReasonModel
 from training.corpus import Example, as_labelled
 from training.evaluation import Predictions, evaluate, predict, rule_alarms
 from training.fitting import Settings, fit
-from training.promotion import judge
+from training.promotion import NOISE_TICKETS, judge
 
 SAFETY = "safety_or_counterfeit"
 
@@ -161,3 +161,19 @@ def test_a_challenger_that_is_sure_of_everything_is_refused_for_its_calibration(
     boastful = replace(blind_to_danger, fusion=tuple(50 * weight for weight in blind_to_danger.fusion))
     verdict = judge(good, boastful, frozen, human_only)
     assert any(line.startswith("calibration error") for line in verdict.because)
+
+
+@pytest.mark.parametrize("lost", [NOISE_TICKETS, NOISE_TICKETS + 1])
+def test_a_human_only_reason_may_lose_a_borderline_ticket_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, small_model: ReasonModel, lost: int
+) -> None:
+    truth = "a" * 20 + "b" * 20
+    champion = predictions(truth, "a" * 20 + "b" * 10 + "a" * 10, "1" * 40)
+    challenger = predictions(truth, "b" * lost + "a" * (20 - lost) + "b" * 20, "1" * 40)
+    judged = iter([challenger, champion])
+    monkeypatch.setattr("training.promotion.predict", lambda *_: next(judged))
+    frozen = [example(label, body=str(i)) for i, label in enumerate(truth)]
+    verdict = judge(small_model, small_model, frozen, frozenset("a"))
+    assert verdict.promote == (lost == NOISE_TICKETS)
+    assert (verdict.reasons[0].lost, verdict.reasons[0].won) == (lost, 0)
+    assert verdict.reasons[0].p_worse > 0.05
