@@ -28,8 +28,11 @@ class Shop:
         self.key = SigningKey.read_or_create(root / "signing.key")
         self.encoder, self.human_only = encoder, human_only
 
-    def retrain(self, examples: list[Example], promote: bool = True) -> Outcome:
-        return retrain(examples, self.encoder, self.registry, self.key, human_only=self.human_only, promote=promote)
+    def retrain(self, examples: list[Example], replace_unreadable: bool = False) -> Outcome:
+        return retrain(
+            examples, self.encoder, self.registry, self.key,
+            human_only=self.human_only, replace_unreadable=replace_unreadable,
+        )  # fmt: skip
 
     @property
     def serving(self) -> str | None:
@@ -87,9 +90,9 @@ def test_the_better_model_serves_the_worse_does_not_and_one_may_go_back(shop: Sh
 
 
 def test_a_version_says_what_it_is(shop: Shop, some: list[Example]) -> None:
-    outcome = shop.retrain(some, promote=False)
+    outcome = shop.retrain(some)
     assert outcome.verdict.promote
-    assert shop.serving is None
+    assert shop.serving == outcome.version
     manifest = shop.registry.read(REASONS_MODEL, shop.key, outcome.version).manifest
     assert manifest.data_hash == data_hash(some)
     assert manifest.metrics["accuracy"] == outcome.verdict.challenger.accuracy
@@ -102,13 +105,16 @@ def test_a_version_says_what_it_is(shop: Shop, some: list[Example]) -> None:
     assert f"- sha256 of the data: {data_hash(some)}" in card
 
 
-def test_a_champion_that_does_not_open_is_told_of_and_replaced(shop: Shop, some: list[Example]) -> None:
+def test_a_champion_that_does_not_open_is_told_of_and_replaced_only_when_asked(shop: Shop, some: list[Example]) -> None:
     broken = shop.registry.store / REASONS_MODEL / CHAMPION
     broken.parent.mkdir(parents=True)
     broken.write_text("{")
-    outcome = shop.retrain(some)
+    refused = shop.retrain(some)
+    assert not refused.verdict.promote
+    assert "could not be opened and was not compared" in refused.verdict.because[0]
+    assert "Refused." in shop.card(refused.version)
+    outcome = shop.retrain(some, replace_unreadable=True)
     assert outcome.note is not None
-    assert "could not be opened and was not compared" in outcome.note
     assert shop.serving == outcome.version
 
 
