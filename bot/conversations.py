@@ -73,7 +73,7 @@ class Conversations:
         resources = Resources(
             taxonomy=desk.taxonomy,
             decision=Decision(self._settings, desk.taxonomy),
-            answers=Answers(knowledge),
+            answers=Answers(knowledge, settings),
             orders=OrderLookup(orders, shop, self._settings.reply_hours, lambda: holds_orders(database)),
             wording=self._wording,
         )

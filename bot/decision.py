@@ -26,6 +26,8 @@ class DecisionSettings(BaseModel):
     version: int
     passage_threshold: float = Field(ge=0, le=1)
     passage_threshold_chosen: float = Field(ge=0, le=1)
+    opening_lead: float = Field(ge=0, le=1)
+    macros_for_people: frozenset[str]
     max_clarifications: int = Field(ge=0)
     max_options: int = Field(ge=0, le=5)
     min_option_probability: float = Field(ge=0, le=1)
@@ -132,6 +134,14 @@ class Decision:
             and alternative.id not in offered
             and alternative.id in self._taxonomy
         )[: self.settings.max_options]
+
+    def may_be_danger(self, tag: Tag) -> bool:
+        """Whether a human-only reason is among those worth a button: asking could lead past a person."""
+        return any(
+            alternative.probability >= self.settings.min_option_probability
+            and self._autonomy(alternative.id) is Autonomy.HUMAN_ONLY
+            for alternative in tag.reasons
+        )
 
     def needs_order(self, reason: str) -> bool:
         """Whether the answer depends on the order."""

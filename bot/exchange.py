@@ -164,6 +164,8 @@ class Exchange:
         state, settings = self._state, self._settings
         if state.clarifications >= settings.max_clarifications:
             return self.hand_off(Why.UNCLEAR)
+        if self._resources.decision.may_be_danger(self._question_tag):
+            return self.hand_off(Why.HUMAN_ONLY)
         options = self._resources.decision.options(self._question_tag, state.offered)
         key = ("clarify_options" if options else "clarify_open") + ("_again" if state.clarifications else "")
         after = replace(

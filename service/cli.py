@@ -24,6 +24,7 @@ for room in (tagging, learning, knowledge, chatting, deskwork, serving):
 
 def main() -> None:
     """Run a command; expected errors become one message on stderr and exit code 2, never a traceback."""
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
@@ -35,6 +36,12 @@ def main() -> None:
         # The reader (head, less) has gone; nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or str(error)
+        notes.print("[bold red]error:[/]", end=" ")
+        notes.print(f"{where}{reason}; choose another file or folder", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         notes.print("stopped")
         sys.exit(130)

@@ -82,7 +82,7 @@ class Shift:
         kept = f"{self.top_five_kept} of the top five stayed in the top five"
         if not real:
             return f"No change is larger than chance; {kept}."
-        parts = [f"{line.reason} {line.change:+.1%}" for line in real]
+        parts = [f"{line.reason} {100 * line.change:+.1f} points" for line in real]
         return f"Larger than chance: {', '.join(parts)}; {kept}."
 
     def to_json(self) -> dict[str, Any]:

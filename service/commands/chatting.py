@@ -27,7 +27,7 @@ def chat(
         _say(data["messages"])
         while True:
             try:
-                text = input("> ").strip()
+                text = input("> ").encode("utf-8", "replace").decode("utf-8").strip()
             except EOFError:
                 break
             if not text:

@@ -227,9 +227,10 @@ def _show_shift(result: Shift, desk: Desk) -> None:
             desk.taxonomy[line.reason].name("en") if line.reason in desk.taxonomy else line.reason,
             f"{line.baseline_share:.1%} ({line.baseline_count})",
             f"{line.current_share:.1%} ({line.current_count})",
-            f"{line.change:+.1%}",
-            f"{line.low:+.1%} to {line.high:+.1%}",
+            f"{100 * line.change:+.1f} points",
+            f"{100 * line.low:+.1f} to {100 * line.high:+.1f}",
             "yes" if line.significant else "",
         )
     out.print(table)
     out.print(result.sentence)
+    out.print("Real: beyond chance after correcting for looking at every reason at once; intervals are not corrected.")

@@ -36,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
 def tag(
     file: Annotated[str, typer.Argument(help="CSV or JSON Lines with id, subject, body; - reads standard input")] = "-",
     text: Annotated[str, typer.Option(help="column with the message")] = "body",
+    encoding: Annotated[str | None, typer.Option(help="when it is not found by itself")] = None,
 ) -> None:
     """Tag tickets: one JSON object per ticket on standard output.
 
@@ -45,7 +46,7 @@ def tag(
     settings = load_settings()
     with tempfile.TemporaryDirectory() as folder:
         path = _stdin(Path(folder)) if file == "-" else Path(file)
-        table = open_table(path, known_columns=frozenset(map(column_key, (*COLUMNS, text))))
+        table = open_table(path, encoding=encoding, known_columns=frozenset(map(column_key, (*COLUMNS, text))))
         names = {column_key(column): column for column in table.columns}
         if column_key(text) not in names:
             fail(f"{file}: no column '{text}'; found {', '.join(table.columns)}. Name the message's column with --text")

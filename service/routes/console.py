@@ -52,7 +52,7 @@ def console(services: ServicesDep) -> str:
 @router.get("/v1/console/tickets")
 def open_tickets(
     services: ServicesDep,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     reason: Annotated[str | None, Query(max_length=100)] = None,
     channel: Annotated[str | None, Query(max_length=100)] = None,
 ) -> dict[str, Any]:

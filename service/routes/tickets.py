@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from desk.inbox import IncomingTicket
 from service.routes.dependencies import ServicesDep, Staff
 from service.suggesting import suggestions_for, ticket_json
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+CLOCK_SLACK = timedelta(days=1)
+"""Clocks and time zones of other systems may be wrong by so much."""
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"], dependencies=[Staff])
 
@@ -32,7 +36,14 @@ class TicketIn(BaseModel):
     order_id: str | None = Field(None, max_length=100)
     asin: str | None = Field(None, max_length=20)
     carrier: str | None = Field(None, max_length=50)
-    created_at: datetime | None = None
+    created_at: AwareDatetime | None = None
+
+    @field_validator("created_at")
+    @classmethod
+    def _plausible(cls, at: datetime | None) -> datetime | None:
+        if at and not EARLIEST < at < datetime.now(UTC) + CLOCK_SLACK:
+            raise ValueError("is no time of a ticket: send when the customer wrote, or leave it out")
+        return at
 
 
 @router.post("", status_code=201)

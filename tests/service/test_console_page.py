@@ -33,7 +33,8 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "console",
-        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+        # A refused reply (422) is what one of the tests provokes; Chromium logs it as an error.
+        lambda message: errors.append(message.text) if message.type == "error" and "422" not in message.text else None,
     )
     yield page
     page.close()

@@ -19,6 +19,9 @@ def test_a_window_that_ends_before_it_starts_is_explained(client):
     assert answer.status_code == 422
     assert "ends on 2026-04-01" in answer.json()["detail"]
     assert client.get("/v1/reports/top-reasons", params={"from": "yesterday"}).status_code == 422
+    for window in ({"from": "9999-12-31"}, {"to": "0001-01-01"}, {"from": "0001-01-01", "to": "9999-12-31"}):
+        assert client.get("/v1/reports/top-reasons", params=window).status_code in {200, 422}
+    assert client.get("/v1/console/tickets", params={"offset": 10**30}).status_code == 422
 
 
 def test_pages_load_nothing_from_elsewhere(client):

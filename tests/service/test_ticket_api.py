@@ -48,6 +48,14 @@ def test_suggestions_are_rendered_for_the_order_or_say_what_is_missing(client):
     assert all(macro["text"] is None and macro["missing"] for macro in macros)
 
 
+def test_an_impossible_time_is_refused_with_the_field(client):
+    for moment in ("9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "2026-01-01T00:00:00"):
+        answer = client.post("/v1/tickets", json={"body": "hello there", "created_at": moment})
+        assert answer.status_code == 422
+        assert "created_at" in answer.json()["detail"]
+    assert client.get("/report").status_code == 200
+
+
 def test_an_unknown_ticket_is_a_404_problem(client):
     answer = client.get("/v1/tickets/T-NOTHERE")
     assert answer.status_code == 404

@@ -105,8 +105,8 @@ def test_known_counts_give_known_shares(filled: Desk) -> None:
 
 def test_the_comparison_reads_as_a_sentence(filled: Desk) -> None:
     sentence = compare_periods(filled, Q1, Q2).sentence
-    assert "tracking_update -30.0%" in sentence
-    assert "refund_status +30.0%" in sentence
+    assert "tracking_update -30.0 points" in sentence
+    assert "refund_status +30.0 points" in sentence
     assert "invoice_request" not in sentence
     assert compare_periods(filled, Q1, Q1).sentence == (
         "No change is larger than chance; 3 of the top five stayed in the top five."
