@@ -2,7 +2,7 @@
 
 Rules are patterns over folded text (lower case, no accents), in five languages at once: a message is checked
 against all of them whatever its language was taken to be. RE2 finds in one pass which rules can match at all;
-only those are then judged with their exceptions (100 rules, 0.03 ms instead of 2).
+only those are then judged with their exceptions.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ FOLDS = 5
 MIN_EXAMPLES_FOR_LEXICAL = 10
 """Below this many examples per label TF-IDF hurts (docs/adr/0003)."""
 MEMORY_PER_LABEL = 64
-"""Training tickets of each label that familiarity is measured against; more cost a millisecond a ticket."""
+"""Training tickets of each label that familiarity is measured against; all of them would slow every ticket."""
 FAMILIARITY_QUANTILE = 0.01
 """Share of held-out known tickets that may be called unfamiliar."""
 HUMAN_ONLY_RECALL = 0.98
@@ -66,8 +66,8 @@ class Labelled:
 class Settings:
     """How to fit. ``dense_c`` and ``lexical_c`` are inverse regularisation strengths of the two heads.
 
-    The dense head is a logistic regression, the lexical one a linear SVC: on 70,000 sparse features it is as accurate
-    after fusion and ten times faster to fit (docs/adr/0003).
+    The dense head is a logistic regression, the lexical one a linear SVC, which is quick to fit on 70,000 sparse
+    features (docs/adr/0003).
     """
 
     seed: int = 20_261_121
