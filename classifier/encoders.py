@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 Vectors = NDArray[np.float32]
 
 UNIVERSAL = "use-multilingual-v3"
 MINILM = "minilm-l6-v2"
+STACK = "+"
+"""Joins the names of encoders whose vectors are put side by side."""
 
 # The encoder reads every token; a message of this many characters is about 500 tokens, 30 ms on one core.
 MAX_CHARACTERS = 2_000
@@ -59,6 +64,23 @@ def cores_at_hand() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def blas_threads_for(texts: int) -> AbstractContextManager[object]:
+    """Limits BLAS to one thread for a few texts and leaves it as it is for many.
+
+    For a few texts a second thread gains little and loses much: on a busy machine BLAS threads wait for each other
+    (28 ms instead of 8 for one ticket).
+    """
+    if texts > FEW:
+        return nullcontext()
+    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limit
+
+
 class UniversalEncoder:
     """Google's Universal Sentence Encoder multilingual v3 (Yang et al. 2019, arXiv:1907.04307) in numpy.
 
@@ -83,8 +105,7 @@ class UniversalEncoder:
         """See `Encoder.encode`."""
         if not texts:
             return np.empty((0, self.dimensions), dtype=np.float32)
-        # For a few texts a second thread gains little and loses much: on a busy machine BLAS threads wait for each
-        # other (28 ms instead of 8 for one ticket). Another caller changing this meanwhile changes speed, not vectors.
+        # See `blas_threads_for`. Another caller changing this meanwhile changes speed, not vectors.
         self._use._model.threads = 1 if len(texts) <= FEW else self._threads
         vectors: Vectors = self._use.encode([text[:MAX_CHARACTERS] for text in texts])
         return vectors
@@ -120,6 +141,20 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
+class StackedEncoder:
+    """Several encoders side by side: their vectors in one, each with an equal share of its length."""
+
+    def __init__(self, parts: Sequence[Encoder]) -> None:
+        self._parts = tuple(parts)
+        self.name = STACK.join(part.name for part in parts)
+        self.dimensions = sum(part.dimensions for part in parts)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """See `Encoder.encode`."""
+        side_by_side = np.concatenate([part.encode(texts) for part in self._parts], axis=1)
+        return np.asarray(side_by_side / np.sqrt(len(self._parts)), dtype=np.float32)
+
+
 def _packaged_minilm() -> Path:
     from importlib.util import find_spec
 
@@ -134,7 +169,10 @@ def _packaged_minilm() -> Path:
 
 
 def encoder_by_name(name: str = UNIVERSAL, threads: int | None = None) -> Encoder:
-    """The encoder called ``name``. Raises `UnknownEncoderError` when it cannot be had."""
+    """The encoder called ``name``; names joined by ``+`` give a `StackedEncoder`. Raises `UnknownEncoderError`."""
+    parts = [part.strip() for part in name.split(STACK)]
+    if len(parts) > 1 and not Path(name).exists():
+        return StackedEncoder([encoder_by_name(part, threads) for part in parts])
     if name == UNIVERSAL:
         return UniversalEncoder(threads)
     return SentenceTransformerEncoder(name, threads)

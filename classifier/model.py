@@ -1,4 +1,8 @@
-"""The fitted classifier of contact reasons: two linear heads over one reading of the ticket, fused and calibrated."""
+"""The fitted classifier of contact reasons: a kernel head and a lexical one, fused and calibrated.
+
+Format 2 keeps its training tickets as the kernel head's memory; format 1, whose dense head was a logistic regression,
+is still read (and written back as it was read).
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from classifier.abstention import Guarantee
-from classifier.calibration import fuse
-from classifier.encoders import Encoder, Vectors
+from classifier.calibration import ConfidenceMap, fuse
+from classifier.encoders import Encoder, Vectors, blas_threads_for
 from classifier.features import LexicalFeatures
+from classifier.heads import DenseHead, KernelHead, LinearHead, LogisticHead, Projection
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ARRAYS = "arrays.npz"
 SETTINGS = "model.json"
-NEIGHBOURS = 5
-"""Familiarity is the mean cosine to so many nearest training tickets."""
 
 
 class ModelFormatError(ValueError):
@@ -30,21 +32,8 @@ class ModelFormatError(ValueError):
 
 
 @dataclass(frozen=True)
-class Head:
-    """One linear model: ``coefficients float32 (features, k)``, ``intercept float32 (k,)``."""
-
-    coefficients: NDArray[np.float32]
-    intercept: NDArray[np.float32]
-
-    def log_probabilities(self, features: Any) -> NDArray[np.float32]:
-        """``(n, k)`` for dense or sparse ``(n, features)``."""
-        scores: NDArray[np.float32] = log_softmax(features @ self.coefficients + self.intercept, axis=1)
-        return scores
-
-
-@dataclass(frozen=True)
 class Scores:
-    """Calibrated ``probabilities (n, k)`` and ``familiarity (n,)`` (mean cosine to the nearest training tickets)."""
+    """Calibrated ``probabilities (n, k)`` and ``familiarity (n,)``, a score of its own for texts out of scope."""
 
     probabilities: NDArray[np.float64]
     familiarity: NDArray[np.float32]
@@ -65,17 +54,29 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """A training ticket in the kernel head's memory: its label and how its text begins, personal data taken out."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
 class ReasonModel:
-    """Text in, calibrated probabilities of the labels out. Immutable; safe to share between threads."""
+    """Text in, calibrated probabilities of the labels out. Immutable; safe to share between threads.
+
+    ``remembered`` are the first rows of the dense head's memory, in its order (empty in format 1).
+    """
 
     labels: tuple[str, ...]
     encoder: Encoder
-    dense: Head
-    lexical: Head | None
+    dense: DenseHead
+    lexical: LinearHead | None
     lexical_features: LexicalFeatures | None
     fusion: tuple[float, ...]
-    memory: Vectors
+    confidence_map: ConfidenceMap
     thresholds: Thresholds
+    remembered: tuple[Remembered, ...] = ()
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Score feature texts (see `classifier.features.feature_text`)."""
@@ -83,28 +84,37 @@ class ReasonModel:
 
     def scores_of(self, texts: Sequence[str], vectors: Vectors) -> Scores:
         """Score texts whose vectors are at hand already."""
-        heads = [self.dense.log_probabilities(vectors)]
+        with blas_threads_for(len(texts)):
+            dense, familiarity = self.dense.judge(vectors)
+        heads = [dense]
         if self.lexical is not None and self.lexical_features is not None:
             heads.append(self.lexical.log_probabilities(self.lexical_features.transform(texts)))
-        return Scores(np.exp(fuse(heads, self.fusion)), familiarity(vectors, self.memory))
+        return Scores(self.confidence_map.apply(np.exp(fuse(heads, self.fusion))), familiarity)
 
     def to_files(self) -> dict[str, bytes]:
-        """The model as plain arrays and JSON, nothing executable."""
+        """The model as plain arrays and JSON, nothing executable. Raises `ModelFormatError` for a format 1 model."""
+        if not isinstance(self.dense, KernelHead):
+            raise ModelFormatError("a model of format 1 can be read but not written; train it again")
         arrays: dict[str, NDArray[Any]] = {
-            "dense_coefficients": self.dense.coefficients,
-            "dense_intercept": self.dense.intercept,
-            "memory": self.memory.astype(np.float16),
+            "centre": self.dense.projection.centre,
+            "memory": self.dense.memory.astype(np.float16),
+            "kernel_coefficients": self.dense.coefficients,
         }
+        if self.dense.projection.axes is not None:
+            arrays["axes"] = self.dense.projection.axes
+        columns = {label: column for column, label in enumerate(self.labels)}
         settings: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "labels": list(self.labels),
             "encoder": self.encoder.name,
             "fusion": list(self.fusion),
+            "confidence_map": vars(self.confidence_map),
             "thresholds": {
                 "guarantee": vars(self.thresholds.guarantee),
                 "familiarity": self.thresholds.familiarity,
                 "human_only": self.thresholds.human_only,
             },
+            "remembered": [[columns[ticket.label], ticket.text] for ticket in self.remembered],
         }
         if self.lexical is not None and self.lexical_features is not None:
             terms, frequencies = self.lexical_features.state()
@@ -118,7 +128,7 @@ class ReasonModel:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], encoder: Encoder) -> ReasonModel:
-        """The inverse of `to_files`. Raises `ModelFormatError`; never unpickles."""
+        """The inverse of `to_files`; reads format 1 too. Raises `ModelFormatError`; never unpickles."""
         try:
             settings = json.loads(files[SETTINGS])
             arrays = _arrays(files[ARRAYS])
@@ -127,33 +137,45 @@ class ReasonModel:
             raise ModelFormatError(f"the model has no {error}; train it again") from error
         except ModelFormatError:
             raise
-        except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ModelFormatError(f"the model's files cannot be read ({error}); train it again") from error
 
     @classmethod
     def _from_parts(cls, settings: Any, arrays: Mapping[str, NDArray[Any]], encoder: Encoder) -> ReasonModel:
-        if settings["format"] != FORMAT_VERSION:
+        version = settings["format"]
+        if version not in (1, FORMAT_VERSION):
             raise ModelFormatError(
-                f"model format {settings['format']} is not {FORMAT_VERSION}, which this version reads; train it again"
+                f"model format {version} is none of 1 and {FORMAT_VERSION}, which this version reads; train it again"
             )
         if settings["encoder"] != encoder.name:
             raise ModelFormatError(f"the model was fitted on encoder '{settings['encoder']}', given '{encoder.name}'")
         lexical = features = None
         if terms := settings.get("terms"):
             features = LexicalFeatures.from_state(terms, {name: arrays[f"frequencies_{name}"] for name in terms})
-            lexical = Head(arrays["lexical_coefficients"].astype(np.float32), arrays["lexical_intercept"])
-        thresholds = settings["thresholds"]
+            lexical = LinearHead(arrays["lexical_coefficients"].astype(np.float32), arrays["lexical_intercept"])
+        labels, thresholds = tuple(settings["labels"]), settings["thresholds"]
+        memory = arrays["memory"].astype(np.float32)
+        dense: DenseHead
+        confidence_map, remembered = ConfidenceMap(), list[Remembered]()
+        if version == 1:
+            dense = LogisticHead(LinearHead(arrays["dense_coefficients"], arrays["dense_intercept"]), memory)
+        else:
+            dense = KernelHead(Projection(arrays["centre"], arrays.get("axes")), memory, arrays["kernel_coefficients"])
+            drawn = settings["confidence_map"]
+            confidence_map = ConfidenceMap(drawn["method"], tuple((score, value) for score, value in drawn["knots"]))
+            remembered = [Remembered(labels[column], text) for column, text in settings["remembered"]]
         return cls(
-            labels=tuple(settings["labels"]),
+            labels=labels,
             encoder=encoder,
-            dense=Head(arrays["dense_coefficients"], arrays["dense_intercept"]),
+            dense=dense,
             lexical=lexical,
             lexical_features=features,
             fusion=tuple(settings["fusion"]),
-            memory=arrays["memory"].astype(np.float32),
+            confidence_map=confidence_map,
             thresholds=Thresholds(
                 Guarantee(**thresholds["guarantee"]), thresholds["familiarity"], thresholds["human_only"]
             ),
+            remembered=tuple(remembered),
         )
 
 
@@ -170,13 +192,3 @@ def encoder_name(files: Mapping[str, bytes]) -> str:
         return str(json.loads(files[SETTINGS])["encoder"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFormatError(f"the model's {SETTINGS} does not name its encoder; train it again") from error
-
-
-def familiarity(vectors: Vectors, memory: Vectors) -> NDArray[np.float32]:
-    """Mean cosine of each vector to its `NEIGHBOURS` nearest in ``memory (m, d)``; 0 where there is no memory."""
-    if not len(memory):
-        return np.zeros(len(vectors), dtype=np.float32)
-    k = min(NEIGHBOURS, len(memory))
-    cosines = vectors @ memory.T
-    nearest: NDArray[np.float32] = np.partition(cosines, -k, axis=1)[:, -k:].mean(axis=1)
-    return nearest

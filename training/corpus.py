@@ -131,6 +131,11 @@ def as_labelled(examples: Sequence[Example]) -> Labelled:
     )
 
 
+def text_group(text: str) -> str:
+    """The group of a text that nothing else ties to others: equal texts share it."""
+    return hashlib.sha256(text.lower().encode()).hexdigest()
+
+
 def load_labelled(path: Path, text: str, label: str) -> list[Example]:
     """Any labelled CSV or JSON Lines file with a text and a label column. Raises `CorpusError`, `TableError`.
 
@@ -149,8 +154,7 @@ def load_labelled(path: Path, text: str, label: str) -> list[Example]:
             mistakes.append(f"{path}:{row.line}: '{label if words else text}' is empty; fill it or remove the row")
         else:
             locale = row.values.get("language") or row.values.get("locale") or ""
-            group = hashlib.sha256(words.lower().encode()).hexdigest()
-            examples.append(Example(f"{path.stem}-{row.line}", reason, locale, "", "", words, group))
+            examples.append(Example(f"{path.stem}-{row.line}", reason, locale, "", "", words, text_group(words)))
     if mistakes:
         raise _corpus_error(mistakes)
     if not examples:

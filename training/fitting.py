@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import LinearSVC
 
 from classifier.abstention import Guarantee, control_risk
-from classifier.calibration import expected_calibration_error, fit_fusion, fuse
+from classifier.calibration import Method, expected_calibration_error, fit_confidence_map, fit_fusion, fuse
 from classifier.encoders import Encoder, Vectors
 from classifier.features import LexicalFeatures
-from classifier.model import Head, ReasonModel, Scores, Thresholds, familiarity
+from classifier.heads import LinearHead, log_evidence
+from classifier.model import ReasonModel, Remembered, Scores, Thresholds
 from classifier.taxonomy import OTHER
+from training.kernel import Fold, fit_kernel
 
 FOLDS = 5
 MIN_EXAMPLES_FOR_LEXICAL = 10
 """Below this many examples per label TF-IDF hurts (docs/adr/0003)."""
-MEMORY_PER_LABEL = 64
-"""Training tickets of each label that familiarity is measured against; all of them would slow every ticket."""
+NAMES_BELOW = 20
+"""With fewer examples per label the labels' own names are learned from too: +1 point with 10 (docs/adr/0011)."""
+EXCERPT = 160
+"""Characters of a training ticket that the model keeps to explain itself."""
 FAMILIARITY_QUANTILE = 0.01
 """Share of held-out known tickets that may be called unfamiliar."""
 HUMAN_ONLY_RECALL = 0.98
 TARGET_ERROR = 0.05
 ENCODE_BATCH = 256
 
+_LABEL_BREAKS = re.compile(r"[_\W]+")
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, steps done, steps in all)."""
 
@@ -64,14 +69,13 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to fit. ``dense_c`` and ``lexical_c`` are inverse regularisation strengths of the two heads.
+    """How to fit. ``lexical_c`` is the lexical head's inverse regularisation strength.
 
-    The dense head is a logistic regression, the lexical one a linear SVC, which is quick to fit on 70,000 sparse
-    features (docs/adr/0003).
+    The dense head is a kernel ridge regression (docs/adr/0011), the lexical one a linear SVC, which is quick to fit on
+    70,000 sparse features (docs/adr/0003).
     """
 
     seed: int = 20_261_121
-    dense_c: float = 5.0
     lexical_c: float = 0.3
     target_error: float = TARGET_ERROR
     human_only: frozenset[str] = frozenset()
@@ -79,11 +83,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and what cross-validation on the training data said of it: calibrated scores out of fold."""
+    """A model and what cross-validation on the training data said of it: calibrated scores out of fold.
+
+    ``truth (n,)`` are the labels' columns. ``calibration`` is the log-loss of each way to calibrate confidence, in folds
+    that it did not see.
+    """
 
     model: ReasonModel
     out_of_fold: Scores
+    truth: NDArray[np.int64]
     calibration_error: float
+    calibration: dict[Method, float]
     guarantees: tuple[Guarantee, ...]
 
 
@@ -119,55 +129,53 @@ def fit(
     if vectors is None:
         vectors = encode_all(encoder, data.texts, progress)
     use_lexical = len(data) / len(labels) >= MIN_EXAMPLES_FOR_LEXICAL
+    few = len(data) / len(labels) < NAMES_BELOW
 
     folds = _folds(data, y, min(FOLDS, int(counts.min())), settings.seed)
-    heads: list[NDArray[np.float32]] = [np.zeros((len(data), len(labels)), np.float32) for _ in range(1 + use_lexical)]
-    known = np.zeros(len(data), dtype=np.float32)
-    for turn, (train, held) in enumerate(folds):
-        progress("cross-validating", turn, len(folds) + 1)
-        parts = _fit_heads(data.take(train).texts, vectors[train], y[train], len(labels), use_lexical, settings)
-        heads[0][held] = parts.dense.log_probabilities(vectors[held])
-        if parts.lexical and parts.features:
-            features = parts.features.transform([data.texts[i] for i in held])
-            heads[1][held] = parts.lexical.log_probabilities(features)
-        known[held] = familiarity(vectors[held], _memory(vectors[train], y[train], settings.seed))
-    progress("cross-validating", len(folds), len(folds) + 1)
+    steps = 1 + (len(folds) + 1) * use_lexical
+    progress("fitting", 0, steps)
+    names = encoder.encode([_LABEL_BREAKS.sub(" ", label) for label in labels]) if few else None
+    kernel = fit_kernel(vectors, y, len(labels), folds, settings.seed, names)
+    progress("fitting", 1, steps)
+    heads = [log_evidence(kernel.held_out)]
+    lexical = features = None
+    if use_lexical:
+        heads.append(np.empty((len(data), len(labels)), dtype=np.float32))
+        for turn, (train, held) in enumerate(folds):
+            part, found = _fit_lexical([data.texts[i] for i in train], y[train], len(labels), settings)
+            heads[1][held] = part.log_probabilities(found.transform([data.texts[i] for i in held]))
+            progress("fitting", 2 + turn, steps)
+        lexical, features = _fit_lexical(data.texts, y, len(labels), settings)
+        progress("fitting", steps, steps)
     fusion = fit_fusion(heads, y)
-    out_of_fold = np.exp(fuse(heads, fusion))
-    thresholds, guarantees = _thresholds(out_of_fold, known, y, tuple(labels), settings, alarmed)
-    final = _fit_heads(data.texts, vectors, y, len(labels), use_lexical, settings)
-    progress("cross-validating", len(folds) + 1, len(folds) + 1)
-    correct = out_of_fold.argmax(axis=1) == y
+    fused = np.exp(fuse(heads, fusion))
+    correct = fused.argmax(axis=1) == y
+    confidence_map, calibration = fit_confidence_map(fused.max(axis=1), correct, [held for _, held in folds])
+    out_of_fold = Scores(confidence_map.apply(fused), kernel.held_out.max(axis=1))
+    thresholds, guarantees = _thresholds(out_of_fold, y, tuple(labels), settings, alarmed)
     return Fitted(
         ReasonModel(
             labels=tuple(str(label) for label in labels),
             encoder=encoder,
-            dense=final.dense,
-            lexical=final.lexical,
-            lexical_features=final.features,
+            dense=kernel.head,
+            lexical=lexical,
+            lexical_features=features,
             fusion=fusion,
-            memory=_memory(vectors, y, settings.seed),
+            confidence_map=confidence_map,
             thresholds=thresholds,
+            remembered=tuple(Remembered(str(data.labels[i]), data.texts[i][:EXCERPT]) for i in kernel.kept),
         ),
-        Scores(out_of_fold, known),
-        expected_calibration_error(out_of_fold.max(axis=1), correct),
+        out_of_fold,
+        y,
+        expected_calibration_error(out_of_fold.probabilities.max(axis=1), correct),
+        calibration,
         guarantees,
     )
 
 
-def _memory(vectors: Vectors, y: NDArray[np.int64], seed: int) -> Vectors:
-    """Up to `MEMORY_PER_LABEL` vectors of each label, to measure familiarity against."""
-    order = np.random.default_rng(seed).permutation(len(y))
-    kept = np.concatenate([order[y[order] == label][:MEMORY_PER_LABEL] for label in np.unique(y)])
-    memory: Vectors = vectors[np.sort(kept)]
-    return memory
-
-
-def _folds(
-    data: Labelled, y: NDArray[np.int64], n: int, seed: int
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _folds(data: Labelled, y: NDArray[np.int64], n: int, seed: int) -> list[Fold]:
     n_groups = len(set(data.groups))
-    folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    folds: list[Fold] = []
     if n_groups > 1:
         splitter = StratifiedGroupKFold(n_splits=max(2, min(n, n_groups)), shuffle=True, random_state=seed)
         folds = list(splitter.split(np.zeros(len(data)), y, groups=data.groups))
@@ -179,30 +187,15 @@ def _folds(
     return folds
 
 
-@dataclass(frozen=True)
-class _Heads:
-    dense: Head
-    lexical: Head | None
-    features: LexicalFeatures | None
-
-
-def _fit_heads(
-    texts: Sequence[str],
-    vectors: Vectors,
-    y: NDArray[np.int64],
-    k: int,
-    use_lexical: bool,
-    settings: Settings,
-) -> _Heads:
-    dense = _linear(LogisticRegression(C=settings.dense_c, max_iter=300, tol=1e-3), vectors, y, k)
-    if not use_lexical:
-        return _Heads(dense, None, None)
+def _fit_lexical(
+    texts: Sequence[str], y: NDArray[np.int64], k: int, settings: Settings
+) -> tuple[LinearHead, LexicalFeatures]:
     features = LexicalFeatures().fit(texts)
     machine = LinearSVC(C=settings.lexical_c, random_state=settings.seed % 2**31)
-    return _Heads(dense, _linear(machine, features.transform(texts), y, k), features)
+    return _linear(machine, features.transform(texts), y, k), features
 
 
-def _linear(estimator: Any, features: Any, y: NDArray[np.int64], k: int) -> Head:
+def _linear(estimator: Any, features: Any, y: NDArray[np.int64], k: int) -> LinearHead:
     """A fitted linear estimator as a head; labels absent from ``y`` get probability next to zero."""
     fitted = estimator.fit(features, y)
     coefficients = np.zeros((features.shape[1], k), dtype=np.float32)
@@ -213,17 +206,17 @@ def _linear(estimator: Any, features: Any, y: NDArray[np.int64], k: int) -> Head
     else:
         coefficients[:, fitted.classes_] = fitted.coef_.T
         intercept[fitted.classes_] = fitted.intercept_
-    return Head(coefficients, intercept)
+    return LinearHead(coefficients, intercept)
 
 
 def _thresholds(
-    probabilities: NDArray[np.float64],
-    known: NDArray[np.float32],
+    scores: Scores,
     y: NDArray[np.int64],
     labels: tuple[str, ...],
     settings: Settings,
     alarmed: NDArray[np.bool_] | None,
 ) -> tuple[Thresholds, tuple[Guarantee, ...]]:
+    probabilities, known = scores.probabilities, scores.familiarity
     best = probabilities.argmax(axis=1)
     correct = best == y
     named = np.array([label != OTHER for label in labels])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
+from pathlib import Path
 
 from classifier.encoders import Encoder, encoder_by_name
 from classifier.model import ModelFormatError, ReasonModel, encoder_name
@@ -16,6 +17,7 @@ from models.card import render_card
 from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import Example, as_labelled
+from training.encoding_cache import encode_cached
 from training.evaluation import evaluate, predictions_of, rule_alarms
 from training.fitting import FitError, Fitted, Progress, Settings, fit, silent
 from training.promotion import Verdict, judge
@@ -60,6 +62,7 @@ def retrain(
     settings: Settings | None = None,
     progress: Progress = silent,
     replace_unreadable: bool = False,
+    cache: Path | None = None,
 ) -> Outcome:
     """Fit on the tickets outside the frozen set and let the result serve if it beats the champion.
 
@@ -73,7 +76,9 @@ def retrain(
     if not frozen:
         raise FitError(f"no ticket of {len(examples)} falls into the frozen set; add more labelled tickets")
     settings = settings or Settings(human_only=human_only)
-    fitted = fit(as_labelled(learned), encoder, settings, progress, alarmed=rule_alarms(learned))
+    data = as_labelled(learned)
+    vectors = encode_cached(encoder, data.texts, cache, progress)
+    fitted = fit(data, encoder, settings, progress, vectors, rule_alarms(learned))
     champion, note = _champion(registry, key, name)
     verdict = judge(champion, fitted.model, frozen, human_only)
     if note and not replace_unreadable:
@@ -122,8 +127,12 @@ def _write(
         },
         fit={
             "encoder": fitted.model.encoder.name,
-            "heads": "embedding" + (" and TF-IDF of words and letters" if fitted.model.lexical else ""),
+            "heads": "kernel ridge on embeddings"
+            + (" and linear SVC on TF-IDF of words and letters" if fitted.model.lexical else ""),
             "fusion weights": ", ".join(f"{weight:.3f}" for weight in fitted.model.fusion),
+            "confidence calibrated by": f"{fitted.model.confidence_map.method} (log-loss out of fold: "
+            + ", ".join(f"{method} {loss:.4f}" for method, loss in fitted.calibration.items())
+            + ")",
             "calibration error, out of fold": f"{fitted.calibration_error:.3f}",
             "seed": settings.seed,
         },
@@ -151,10 +160,12 @@ def train_any(
     key: SigningKey,
     name: str,
     progress: Progress = silent,
+    cache: Path | None = None,
 ) -> Outcome:
     """Fit a model on all rows of any labelled set and let it serve under ``name``; its figures are out of fold."""
     settings = Settings()
-    fitted = fit(as_labelled(examples), encoder, settings, progress)
+    data = as_labelled(examples)
+    fitted = fit(data, encoder, settings, progress, encode_cached(encoder, data.texts, cache, progress))
     evaluation = evaluate(
         fitted.model, examples, predictions=predictions_of(fitted.model, fitted.out_of_fold, examples)
     )

@@ -25,7 +25,9 @@ from training.retraining import REASONS_MODEL, Outcome, load_model, train_any
 from training.retraining import retrain as fit_and_judge
 from training.shift import Shift, compare_periods, parse_period
 
-PROFILES = {"fast": UNIVERSAL, "accurate": MINILM}
+PROFILES = {"fast": UNIVERSAL, "accurate": f"{UNIVERSAL}+{MINILM}"}
+ENCODINGS = "encodings"
+"""Folder under the home that keeps vectors from one training to the next."""
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Name = Annotated[str, typer.Option(help="name of the model")]
@@ -51,7 +53,9 @@ def train(
     label: Annotated[str, typer.Option(help="column with the label")] = "label",
     name: Name = REASONS_MODEL,
     encoder: Annotated[str | None, typer.Option(help="encoder by name or path; overrides the profile")] = None,
-    profile: Annotated[str, typer.Option(help="fast (no torch) or accurate (English, MiniLM)")] = "fast",
+    profile: Annotated[
+        str, typer.Option(help="fast (no torch) or accurate (adds MiniLM: better in English, needs torch)")
+    ] = "fast",
     json: Json = False,
 ) -> None:
     """Fit a model: on the starter corpus, or on any labelled text set with --data, --text, --label and --name."""
@@ -67,9 +71,12 @@ def train(
             outcome = fit_and_judge(
                 load_corpus(STARTER_CORPUS, starter_taxonomy()),
                 used, registry, key, name=name, human_only=_human_only(), progress=step, replace_unreadable=True,
+                cache=settings.home / ENCODINGS,
             )  # fmt: skip
         else:
-            outcome = train_any(load_labelled(data, text, label), used, registry, key, name, step)
+            outcome = train_any(
+                load_labelled(data, text, label), used, registry, key, name, step, settings.home / ENCODINGS
+            )
     _tell(outcome, registry, json)
 
 
@@ -113,7 +120,10 @@ def retrain(
     note(f"{len(confirmed)} confirmed tickets join the corpus")
     examples = [*load_corpus(STARTER_CORPUS, starter_taxonomy()), *confirmed]
     with progress_bar() as step:
-        outcome = fit_and_judge(examples, encoder_of(settings), registry, key, human_only=_human_only(), progress=step)
+        outcome = fit_and_judge(
+            examples, encoder_of(settings), registry, key,
+            human_only=_human_only(), progress=step, cache=settings.home / ENCODINGS,
+        )  # fmt: skip
     _tell(outcome, registry, json)
     if not outcome.verdict.promote:
         raise typer.Exit(1)

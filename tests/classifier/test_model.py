@@ -11,13 +11,13 @@ from scipy import sparse
 from classifier.encoders import Encoder
 from classifier.features import LexicalFeatures
 from classifier.folding import fold
+from classifier.heads import KernelHead
 from classifier.model import (
     ARRAYS,
     SETTINGS,
     ModelFormatError,
     ReasonModel,
     encoder_name,
-    familiarity,
 )
 from training.corpus import Example, as_labelled
 from training.fitting import Settings, fit
@@ -55,7 +55,7 @@ def test_a_model_judges_the_same_after_it_was_stored(
     assert again.thresholds == small_model.thresholds
     assert again.fusion == small_model.fusion
     before, after = small_model.scores(TEXTS), again.scores(TEXTS)
-    # Memory and lexical coefficients are stored in 16 bits.
+    # Lexical coefficients are stored in 16 bits.
     np.testing.assert_allclose(after.probabilities, before.probabilities, atol=1e-2)
     np.testing.assert_allclose(after.familiarity, before.familiarity, atol=1e-2)
 
@@ -125,8 +125,8 @@ def test_a_missing_file_is_named(files: dict[str, bytes], encoder: Encoder, name
 
 
 def test_a_model_of_another_format_or_encoder_is_refused(files: dict[str, bytes], encoder: Encoder) -> None:
-    with pytest.raises(ModelFormatError, match="format 2 is not 1"):
-        ReasonModel.from_files(changed(files, format=2), encoder)
+    with pytest.raises(ModelFormatError, match="format 3 is none of 1 and 2"):
+        ReasonModel.from_files(changed(files, format=3), encoder)
     with pytest.raises(ModelFormatError, match=f"fitted on encoder 'another', given '{encoder.name}'"):
         ReasonModel.from_files(changed(files, encoder="another"), encoder)
 
@@ -138,13 +138,24 @@ def test_a_model_names_its_encoder(files: dict[str, bytes], encoder: Encoder) ->
             encoder_name(broken)
 
 
-def test_familiarity_is_the_mean_cosine_of_the_nearest() -> None:
-    memory = np.eye(8, dtype=np.float32)
-    near = familiarity(memory[:1], memory[[0, 0, 0, 0, 0, 1, 2]])
-    assert near == pytest.approx([1.0])
-    assert familiarity(memory[:1], memory) == pytest.approx([0.2])
-    assert familiarity(memory[:2], memory[:0]) == pytest.approx([0.0, 0.0])
-    assert familiarity(memory[:1], memory[:2]) == pytest.approx([0.5])
+def test_a_bundle_of_format_1_still_judges_as_it_did(encoder: Encoder) -> None:
+    folder = Path(__file__).parent / "format_1"
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    model = ReasonModel.from_files({name: (folder / name).read_bytes() for name in (ARRAYS, SETTINGS)}, encoder)
+    assert list(model.labels) == expected["labels"]
+    scores = model.scores(expected["texts"])
+    np.testing.assert_allclose(scores.probabilities, expected["probabilities"], atol=2e-3)
+    np.testing.assert_allclose(scores.familiarity, expected["familiarity"], atol=2e-3)
+    with pytest.raises(ModelFormatError, match="can be read but not written"):
+        model.to_files()
+
+
+def test_every_remembered_ticket_has_its_row_in_the_memory(small_model: ReasonModel, encoder: Encoder) -> None:
+    assert isinstance(small_model.dense, KernelHead)
+    assert 0 < len(small_model.remembered) <= len(small_model.dense.memory)
+    row = len(small_model.remembered) // 2
+    nearest = small_model.dense.similarities(encoder.encode([small_model.remembered[row].text]))[0].argmax()
+    assert small_model.remembered[nearest].label == small_model.remembered[row].label
 
 
 def test_known_tickets_are_more_familiar_than_nonsense(small_model: ReasonModel) -> None:
