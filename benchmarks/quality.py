@@ -41,11 +41,17 @@ def main() -> None:
     refuse_slow_blas()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--profile", choices=list(PROFILES), help="one profile only; the other's figures stay")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     train, test = _banking(folder / "banking77_train.csv"), _banking(folder / "banking77_test.csv")
     clinc = json.loads((folder / "clinc150_full.json").read_text(encoding="utf-8"))
     figures: dict[str, Any] = {"machine": machine()}
+    if arguments.profile and RESULTS.exists():
+        figures = json.loads(RESULTS.read_text(encoding="utf-8")) | figures
     for profile, name in PROFILES.items():
+        if arguments.profile not in (None, profile):
+            continue
         encoder = encoder_by_name(name)
         encoder.encode(["warm up"])
         figures[profile] = {

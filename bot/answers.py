@@ -44,7 +44,7 @@ class Answers:
             return None
         # An article opens with the answer to the commonest form of its question: a section must be clearly nearer.
         opening = next((r for r in candidates if r.passage.id == f"{locale}/{best.passage.article}#1"), None)
-        if opening and opening.score > best.score - self._settings.opening_lead:
+        if opening and opening.passage_score > best.passage_score - self._settings.opening_lead:
             return Said(opening.passage.markdown, f"{ARTICLE_PREFIX}{opening.passage.id}")
         # Its heading is the question that a section answers; without it a short answer hangs in the air.
         return Said(f"**{best.passage.heading}**\n\n{best.passage.markdown}", f"{ARTICLE_PREFIX}{best.passage.id}")

@@ -6,47 +6,68 @@ Formats and their sources: docs/domain.md section 5.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import phonenumbers
 from pydantic import BaseModel, ConfigDict
 from stdnum import isbn
+from stdnum.ch import vat as ch_vat
 from stdnum.eu import vat
+from stdnum.gb import vat as gb_vat
 
+from classifier.addresses import find_address_parts
+from classifier.checksums import CHECKS
 from classifier.datafile import PatternText, load_yaml
+from classifier.patterns import PatternFile, found_span
 
 MAX_CHARACTERS = 20_000
 """Entities are searched in so much of a message; customers name their order early."""
 _CONTEXT = 60
 """Characters on each side in which a carrier's name makes a bare number a tracking number."""
 
-_AMAZON_ORDER = re.compile(r"(?<!\d)(?<!\d-)\d{3}-\d{7}-\d{7}(?!-?\d)")
-_EBAY_ORDER = re.compile(r"(?<!\d)(?<!\d-)\d{2}-\d{5}-\d{5}(?!-?\d)")
-_SHOP_ORDER = re.compile(r"(?<!\w)#\d{3,10}\b")
-_ASIN = re.compile(r"\bB0[0-9A-Z]{8}\b")
-_ISBN = re.compile(r"\b\d{9}[\dX]\b")
-_BOOK = re.compile(r"\b(?:isbn|asin)\b", re.I)
-_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]{3,500}", re.I)
-_MONEY = re.compile(
-    r"(?<![\w.,])(?:(?:[€$£]|EUR|USD|GBP|CHF)\s?\d{1,7}(?:[.,' ]\d{3}){0,4}(?:[.,]\d{1,2})?"
-    r"|\d{1,7}(?:[.,' ]\d{3}){0,4}(?:[.,]\d{1,2})?\s?"
-    r"(?:€|\$|£|EUR\b|USD\b|GBP\b|CHF\b|euros?\b|pounds?\b|dollars?\b|livres?\b))",
-    re.I,
-)
-_DATE = re.compile(r"(?<![\w./])(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}))(?!\w|[./-]\d)")
-_VAT = re.compile(r"\b(?:AT|BE|DE|ES|FR|IT|NL|PL|PT|LU|IE)\s?[0-9A-Z](?:[ .]?[0-9A-Z]){7,11}\b")
-_PHONE_REGION = {"en": "GB", "fr": "FR", "de": "DE", "es": "ES", "it": "IT"}
-_AMERICAN_PHONE = re.compile(r"(?<![\w+-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])")
-_WITHOUT_ZERO = {
-    "ES": frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE}),
-    "IT": frozenset({phonenumbers.PhoneNumberType.MOBILE}),
-}
-"""Kinds of numbers that a region dials without a leading 0."""
 _MANY_DIGITS = re.compile(r"\d(?:[\s()./-]{0,3}\d){6}")
+_ISBN = re.compile(r"\b\d{9}[\dX]\b")
+_BEFORE_TRACKING = ("url", "email", "order_id", "asin", "vat_id")
+"""Kinds that keep their span against a tracking number; the rest of the data file comes after tracking numbers."""
+
+
+class EntityPatterns(PatternFile):
+    """The data file ``entities.yaml``."""
+
+    book: PatternText
+    phone_regions: dict[str, str]
+    dialled_without_zero: dict[str, frozenset[Literal["mobile", "fixed_line"]]]
+    american_phone: PatternText
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    by_kind: dict[str, list[re.Pattern[str]]]
+    book: re.Pattern[str]
+    american_phone: re.Pattern[str]
+    phone_regions: dict[str, str]
+    without_zero: dict[str, frozenset[int]]
+
+
+@cache
+def _patterns() -> _Compiled:
+    data = load_yaml(Path(__file__).parent / "data" / "entities.yaml", EntityPatterns)
+    by_kind: dict[str, list[re.Pattern[str]]] = {}
+    for kind, pattern in data.compiled():
+        by_kind.setdefault(kind, []).append(pattern)
+    numbers = phonenumbers.PhoneNumberType
+    types = {"mobile": numbers.MOBILE, "fixed_line": numbers.FIXED_LINE}
+    return _Compiled(
+        by_kind,
+        re.compile(data.book),
+        re.compile(data.american_phone),
+        data.phone_regions,
+        {region: frozenset(types[kind] for kind in kinds) for region, kinds in data.dialled_without_zero.items()},
+    )
 
 
 class CarrierFormat(BaseModel):
@@ -71,57 +92,16 @@ class CarrierFormats(BaseModel):
 
 @dataclass(frozen=True)
 class Entity:
-    """A span of the text: ``kind`` (order_id, asin, tracking, email, phone, url, vat_id, money, date) and its value."""
+    """A span of the text: ``kind`` and its value.
+
+    Kinds: order_id, asin, tracking, email, phone, url, vat_id, money, date, postcode.
+    """
 
     kind: str
     value: str
     start: int
     end: int
     carrier: str | None = None
-
-
-def _ups(number: str) -> bool:
-    total = 0
-    for index, character in enumerate(number[2:-1]):
-        value = int(character) if character.isdigit() else (ord(character) - 3) % 10
-        total += value * 2 if index % 2 else value
-    return number[-1].isdigit() and (10 - total % 10) % 10 == int(number[-1])
-
-
-def _s10(number: str) -> bool:
-    digits = [int(character) for character in number[2:11]]
-    remainder = 11 - sum(w * d for w, d in zip((8, 6, 4, 2, 3, 5, 9, 7), digits, strict=False)) % 11
-    return digits[8] == {10: 0, 11: 5}.get(remainder, remainder)
-
-
-def _usps(number: str) -> bool:
-    digits = [int(character) for character in re.sub(r"^420\d{5}(?=9)", "", number)]
-    total = sum(d * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits[:-1])))
-    return (10 - total % 10) % 10 == digits[-1]
-
-
-def _fedex(number: str) -> bool:
-    digits = [int(character) for character in number]
-    if len(digits) == 12:
-        return (
-            sum(w * d for w, d in zip((3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1), digits, strict=False)) % 11 % 10 == digits[-1]
-        )
-    total = sum(d * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits[:-1])))
-    return (10 - total % 10) % 10 == digits[-1]
-
-
-def _dhl(number: str) -> bool:
-    return int(number[:-1]) % 7 == int(number[-1])
-
-
-_CHECKS: dict[str, Callable[[str], bool]] = {
-    "ups": _ups,
-    "s10": _s10,
-    "usps": _usps,
-    "fedex": _fedex,
-    "dhl": _dhl,
-    "none": lambda number: True,
-}
 
 
 @cache
@@ -145,27 +125,32 @@ def _tracking(text: str) -> Iterator[Entity]:
             around = text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
             if carrier.needs_context and not names.search(around):
                 continue
-            if _CHECKS[carrier.check](match[0]):
+            if CHECKS[carrier.check](match[0]):
                 yield Entity("tracking", match[0], *match.span(), carrier=carrier.id)
 
 
 def _phones(text: str, language: str) -> Iterator[Entity]:
     if not _MANY_DIGITS.search(text):
         return
-    region = _PHONE_REGION.get(language)
+    patterns = _patterns()
+    region = patterns.phone_regions.get(language)
     matcher = phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.POSSIBLE)
     for found in matcher:
         digits = re.sub(r"\D", "", found.raw_string)
-        written_as_phone = found.raw_string.startswith(("+", "0", "(")) or region is None
+        # A run of digits that starts with 0 is as often a serial number.
+        grouped = digits != found.raw_string or phonenumbers.is_valid_number(found.number)
+        written_as_phone = found.raw_string.startswith(("+", "00")) or (
+            grouped and (found.raw_string.startswith(("0", "(")) or region is None)
+        )
         if len(digits) >= 8 and (written_as_phone or _dialled_without_zero(found.number, region)):
             yield Entity("phone", found.raw_string, found.start, found.end)
-    for match in _AMERICAN_PHONE.finditer(text):
+    for match in patterns.american_phone.finditer(text):
         if phonenumbers.is_valid_number(phonenumbers.parse(match[0], "US")):
             yield Entity("phone", match[0], *match.span())
 
 
 def _dialled_without_zero(number: phonenumbers.PhoneNumber, region: str | None) -> bool:
-    kinds = _WITHOUT_ZERO.get(region or "", frozenset())
+    kinds = _patterns().without_zero.get(region or "", frozenset())
     return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in kinds
 
 
@@ -175,30 +160,30 @@ def _books(text: str) -> Iterator[Entity]:
             yield Entity("asin", match[0], *match.span())
 
 
+def _formats(text: str, kinds: Iterable[str]) -> Iterator[Entity]:
+    by_kind = _patterns().by_kind
+    for kind in kinds:
+        for pattern in by_kind[kind]:
+            for match in pattern.finditer(text):
+                start, end = found_span(match)
+                value = text[start:end].strip()
+                if kind != "vat_id" or vat.is_valid(value) or gb_vat.is_valid(value) or ch_vat.is_valid(value):
+                    yield Entity(kind, value, start, end)
+
+
 def _candidates(text: str, language: str) -> Iterator[Entity]:
     """All candidates, the most specific kinds first: an earlier kind keeps its span."""
-    for kind, pattern in (
-        ("url", _URL),
-        ("email", _EMAIL),
-        ("order_id", _AMAZON_ORDER),
-        ("order_id", _EBAY_ORDER),
-    ):
-        for match in pattern.finditer(text):
-            yield Entity(kind, match[0], *match.span())
-    for match in _ASIN.finditer(text):
-        yield Entity("asin", match[0], *match.span())
-    for match in _VAT.finditer(text):
-        if vat.is_valid(match[0]):
-            yield Entity("vat_id", match[0], *match.span())
+    patterns = _patterns()
+    yield from _formats(text, _BEFORE_TRACKING)
     yield from _tracking(text)
     # One telephone number in eleven passes as an ISBN: unless the text says so or an X ends it, phones come first.
-    named = bool(_BOOK.search(text))
+    named = bool(patterns.book.search(text))
     yield from (book for book in _books(text) if named or book.value.endswith("X"))
-    for kind, pattern in (("order_id", _SHOP_ORDER), ("money", _MONEY), ("date", _DATE)):
-        for match in pattern.finditer(text):
-            yield Entity(kind, match[0].strip(), *match.span())
+    yield from _formats(text, [kind for kind in patterns.by_kind if kind not in _BEFORE_TRACKING])
     yield from _phones(text, language)
     yield from _books(text)
+    for start, end in find_address_parts(text, "postcode"):
+        yield Entity("postcode", text[start:end], start, end)
 
 
 def find_entities(text: str, language: str = "en") -> list[Entity]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,31 @@ class LexicalFeatures:
         with config_context(skip_parameter_validation=True, assume_finite=True):
             return sparse.hstack([family.transform(texts) for family in self._families.values()], format="csr")
 
+    def occurrences(self, text: str) -> list[tuple[int, int]]:
+        """Where each term stands: (column of `transform`, number of the word in ``text.split()``).
+
+        A pair of words counts at both.
+        """
+        found: list[tuple[int, int]] = []
+        first = 0
+        for name, family in self._families.items():
+            vocabulary, analyse = family.vocabulary_, family.build_analyzer()
+            pieces: list[tuple[str, tuple[int, ...]]]
+            if name == LETTERS:
+                pieces = [(term, (place,)) for place, word in enumerate(text.split()) for term in analyse(word)]
+            else:
+                tokens = [
+                    (token, place) for place, word in enumerate(text.split()) for token in _TOKEN.findall(fold(word))
+                ]
+                pieces = [(token, (place,)) for token, place in tokens]
+                # Pairs, as the family's ngram_range says.
+                pieces += [(f"{a} {b}", (i, j)) for (a, i), (b, j) in pairwise(tokens)]
+            found += [
+                (first + vocabulary[term], place) for term, places in pieces if term in vocabulary for place in places
+            ]
+            first += len(vocabulary)
+        return found
+
     def state(self) -> tuple[dict[str, list[str]], dict[str, NDArray[np.float32]]]:
         """Vocabulary (terms in column order) and inverse document frequencies per family, as plain data."""
         terms = {name: list(family.get_feature_names_out()) for name, family in self._families.items()}
@@ -87,13 +113,14 @@ class LexicalFeatures:
         return cls(families)
 
 
+_TOKEN = re.compile(r"(?u)\b\w+\b")
 _SETTINGS: dict[str, dict[str, Any]] = {
     WORDS: {
         "analyzer": "word",
         "ngram_range": (1, 2),
         "sublinear_tf": True,
         "dtype": np.float32,
-        "token_pattern": r"(?u)\b\w+\b",
+        "token_pattern": _TOKEN.pattern,
     },
     LETTERS: {"analyzer": "char_wb", "ngram_range": (3, 5), "sublinear_tf": True, "dtype": np.float32},
 }

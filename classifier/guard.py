@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import re2
@@ -46,21 +46,24 @@ class GuardRule(BaseModel):
     unless: tuple[FoldedPattern, ...] = ()
 
 
+class LookAlikes(BaseModel):
+    """What only sounds like one of ``reasons``: removed from the text, in any language, before their rules judge it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    reasons: tuple[str, ...]
+    any: tuple[FoldedPattern, ...]
+
+
 class GuardRules(BaseModel):
     """The data file ``guard.yaml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
+    look_alikes: tuple[LookAlikes, ...] = ()
     rules: tuple[GuardRule, ...]
-
-
-@dataclass(frozen=True)
-class _CompiledRule:
-    id: str
-    reason: str
-    pattern: re.Pattern[str]
-    unless: re.Pattern[str] | None
 
 
 @dataclass(frozen=True)
@@ -78,25 +81,30 @@ class RuleGuard:
     def __init__(self, rules: GuardRules, taxonomy: Taxonomy) -> None:
         """Raises `DataFileError` when a rule names a reason that is not human-only."""
         human_only = taxonomy.with_autonomy(Autonomy.HUMAN_ONLY)
-        if wrong := sorted({rule.reason for rule in rules.rules} - human_only):
+        named = {rule.reason for rule in rules.rules} | {
+            reason for like in rules.look_alikes for reason in like.reasons
+        }
+        if wrong := sorted(named - human_only):
             raise DataFileError(f"guard rules name reasons that are not human_only: {', '.join(wrong)}")
         self.version = rules.version
-        self._rules = tuple(
-            _CompiledRule(rule.id, rule.reason, _any_of(rule.any), _any_of(rule.unless) if rule.unless else None)
-            for rule in rules.rules
-        )
-
+        self._rules = rules.rules
+        self._look_alikes = {
+            reason: tuple(pattern for like in rules.look_alikes if reason in like.reasons for pattern in like.any)
+            for reason in human_only
+        }
         self._candidates = _Candidates([rule.any for rule in rules.rules])
 
     def hits(self, text: str) -> list[GuardHit]:
         """Every rule that matches, in file order; an empty list means that the rules are silent."""
         folded = fold(text[:_READ_CHARACTERS])
         found = []
+        judged_for: dict[str, str] = {}
         for index in self._candidates.of(folded):
             rule = self._rules[index]
-            # An exception is blotted out at its own length, so that nothing beside it moves closer together.
-            judged = rule.unless.sub(lambda match: "." * len(match[0]), folded) if rule.unless else folded
-            if match := rule.pattern.search(judged):
+            if rule.reason not in judged_for:
+                judged_for[rule.reason] = _blotted(self._look_alikes[rule.reason], folded)
+            judged = _blotted(rule.unless, judged_for[rule.reason])
+            if match := _any_of(rule.any).search(judged):
                 found.append(GuardHit(rule.id, rule.reason, match[0]))
         return found
 
@@ -138,7 +146,14 @@ def _without_look_around(pattern: str) -> str:
     return pattern
 
 
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+def _blotted(patterns: tuple[str, ...], text: str) -> str:
+    # At its own length, so that nothing beside a look-alike moves closer together.
+    return _any_of(patterns).sub(lambda match: "." * len(match[0]), text) if patterns else text
+
+
+@lru_cache(maxsize=1_024)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # Joined when first needed: a start pays for none of them, and most messages touch only a few rules.
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 

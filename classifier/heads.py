@@ -14,10 +14,10 @@ from classifier.encoders import Vectors
 Floats = NDArray[np.float32]
 
 BANDWIDTH = 1.0
-"""Gamma of the Gaussian kernel between unit vectors; 0.5 to 1.5 score alike (docs/adr/0011)."""
+"""Gamma of the Gaussian kernel between unit vectors; 0.5 to 1.5 score alike (docs/adr/0012)."""
 FLOOR = 0.02
 """Least probability that the kernel head gives a label: its evidence is a mean of labels and may be 0 or below. Values
-from 0.01 to 0.05 calibrate alike on BANKING77's training split (docs/adr/0011)."""
+from 0.01 to 0.05 calibrate alike on BANKING77's training split (docs/adr/0012)."""
 FORMAT_1_NEIGHBOURS = 5
 
 

@@ -29,6 +29,10 @@ _HTML_TAG = re.compile(
 # No block reaches over the start of another one: unclosed tags by the thousand stay linear work.
 _HTML_BLOCK = re.compile(r"<(style|script|head)\b(?:(?!</?\1\b).)*+</\1\s*>", re.I | re.S)
 _LINE_BREAKING_TAGS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
+_HEADER_LINES = 3
+"""Lines below a header's first one among which another field of it stands."""
+_WRAPPER_LINES = 15
+"""Lines at the top of a marketplace's mail in which the customer's words begin; below, the line is part of a quote."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
@@ -43,6 +47,10 @@ class MailPatterns(BaseModel):
     signature_marks: tuple[PatternText, ...]
     sign_offs: tuple[PatternText, ...]
     boilerplate: tuple[PatternText, ...]
+    header_starts: tuple[PatternText, ...]
+    header_fields: tuple[PatternText, ...]
+    wrapper_starts: tuple[PatternText, ...]
+    wrapper_ends: tuple[PatternText, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,10 @@ class _Compiled:
     mark: re.Pattern[str]
     sign_off: re.Pattern[str]
     boilerplate: re.Pattern[str]
+    header_start: re.Pattern[str]
+    header_field: re.Pattern[str]
+    wrapper_start: re.Pattern[str]
+    wrapper_end: re.Pattern[str]
 
 
 @cache
@@ -69,6 +81,10 @@ def _patterns() -> _Compiled:
         any_of(data.signature_marks),
         any_of(data.sign_offs),
         any_of(data.boilerplate),
+        any_of(data.header_starts),
+        any_of(data.header_fields),
+        any_of(data.wrapper_starts),
+        any_of(data.wrapper_ends),
     )
 
 
@@ -114,13 +130,16 @@ def _own_words(whole: str) -> str:
     """The part of a plain body that its sender wrote now; a mere quote is kept, so that words are never lost."""
     patterns = _patterns()
     lines = _shorten(whole).split("\n")
+    judged_lines = [" ".join(line.split()) for line in lines]
     kept: list[str] = []
-    for line in lines:
-        judged = " ".join(line.split())
-        if patterns.quote.search(judged):
+    for index in range(_wrapped_start(judged_lines, patterns), len(lines)):
+        line, judged = lines[index], judged_lines[index]
+        if _starts_history(judged_lines, index, patterns):
             if any(part.strip() for part in kept):
                 break
             continue
+        if patterns.wrapper_end.search(judged):
+            break
         if patterns.mark.search(line.rstrip()):
             break
         if judged.startswith(">") or patterns.device.search(judged) or patterns.boilerplate.search(judged):
@@ -128,6 +147,29 @@ def _own_words(whole: str) -> str:
         kept.append(line)
     words = "\n".join(_without_signature(kept, patterns)).strip()
     return words or "\n".join(line.lstrip("> ") for line in lines).strip()
+
+
+def _wrapped_start(judged: list[str], patterns: _Compiled) -> int:
+    """The line after a marketplace's opening words, or the first."""
+    for index, line in enumerate(judged[:_WRAPPER_LINES]):
+        if patterns.wrapper_start.search(line):
+            return index + 1
+        if _starts_history(judged, index, patterns):
+            break
+    return 0
+
+
+def _starts_history(judged: list[str], index: int, patterns: _Compiled) -> bool:
+    line = judged[index]
+    if not line:
+        return False
+    if patterns.quote.search(line):
+        return True
+    below = judged[index + 1 : index + 1 + _HEADER_LINES]
+    if patterns.header_start.search(line):
+        return any(patterns.header_field.search(other) for other in below)
+    # Mail programs wrap a long header; the colon that ends it stands on the next line.
+    return bool(below) and below[0].endswith(":") and bool(patterns.quote.search(f"{line} {below[0]}"))
 
 
 def _without_signature(lines: list[str], patterns: _Compiled) -> list[str]:

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from classifier.addresses import find_address_parts
 from classifier.datafile import load_yaml
-from classifier.entities import MAX_CHARACTERS, Entity, find_entities
+from classifier.entities import find_entities
+from classifier.names import find_names
+from classifier.patterns import PatternFile, found_span
 
 PERSONAL = frozenset(
-    {"email", "phone", "order_id", "tracking", "url", "vat_id", "iban", "card", "name", "street", "postcode"}
+    {
+        *("email", "phone", "order_id", "tracking", "url", "vat_id", "tax_id", "iban", "card"),
+        *("name", "street", "postcode"),
+    }
 )
 """Kinds that identify a person or an order and are therefore replaced."""
 
+_WINDOW = 18_000
+"""Characters that are read at a time, so that a long text costs no more per character than a short one."""
 _MARGIN = 1_000
-"""Characters on both sides of a window, more than any entity with the words that explain it."""
-
-_PERSON = r"[A-ZÀ-ÖØ-Þ][\w'’-]+(?:[ \t]+[A-ZÀ-ÖØ-Þ][\w'’.-]*){0,3}"
-"""What ``\\p`` stands for in the data file: one to four capitalised words."""
+"""Characters on both sides of a window, more than any find with the words that explain it."""
 
 
-class RedactionPatterns(BaseModel):
-    """The data file ``redaction.yaml``: kind to patterns; a group named ``keep`` stays in the text."""
+@dataclass(frozen=True)
+class PersonalSpan:
+    """What identifies somebody: ``kind`` (one of `PERSONAL`), and where it starts and ends in the text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    patterns: dict[str, tuple[str, ...]]
+    kind: str
+    start: int
+    end: int
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    data = load_yaml(Path(__file__).parent / "data" / "redaction.yaml", RedactionPatterns)
-    return tuple(
-        (kind, re.compile(pattern.replace(r"\p", _PERSON)))
-        for kind, patterns in data.patterns.items()
-        for pattern in patterns
-    )
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    return load_yaml(Path(__file__).parent / "data" / "redaction.yaml", PatternFile).compiled()
+
+
+def find_personal(text: str, language: str = "en") -> list[PersonalSpan]:
+    """Everything personal in ``text``, in order; spans never overlap. ``language`` decides how phone numbers read."""
+    found: list[PersonalSpan] = []
+    for start in range(0, len(text), _WINDOW):
+        offset = max(0, start - _MARGIN)
+        window = text[offset : start + _WINDOW + _MARGIN]
+        found += [
+            PersonalSpan(span.kind, span.start + offset, span.end + offset)
+            for span in _in_window(window, language)
+            if start <= span.start + offset < start + _WINDOW
+        ]
+    return _joined(found)
 
 
 def redact(text: str, language: str = "en", known: Iterable[str] = ()) -> str:
@@ -48,29 +61,36 @@ def redact(text: str, language: str = "en", known: Iterable[str] = ()) -> str:
 
     ``known`` are values from the ticket's own fields (the customer's name, street), replaced wherever they stand.
     """
-    for kind, pattern in _patterns():
-        text = pattern.sub(lambda match, kind=kind: _replaced(match, kind), text)  # type: ignore[misc]
     parts, end = [], 0
-    for entity in _personal(text, language):
-        if entity.start >= end:
-            parts += [text[end : entity.start], f"[{entity.kind.upper()}]"]
-            end = entity.end
+    for span in find_personal(text, language):
+        parts += [text[end : span.start], f"[{span.kind.upper()}]"]
+        end = span.end
     text = "".join([*parts, text[end:]])
     for value in sorted({value.strip() for value in known if len(value.strip()) > 2}, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "[NAME]", text, flags=re.I)
     return text
 
 
-def _personal(text: str, language: str) -> Iterator[Entity]:
-    """Personal entities of the whole text, in order: `find_entities` reads one window of it at a time."""
-    stride = MAX_CHARACTERS - 2 * _MARGIN
-    for start in range(0, len(text), stride):
-        offset = max(0, start - _MARGIN)
-        for entity in find_entities(text[offset : start + stride + _MARGIN], language):
-            if entity.kind in PERSONAL and start <= entity.start + offset < start + stride:
-                yield replace(entity, start=entity.start + offset, end=entity.end + offset)
+def _in_window(text: str, language: str) -> Iterator[PersonalSpan]:
+    for kind, pattern in _patterns():
+        for match in pattern.finditer(text):
+            yield PersonalSpan(kind, *found_span(match))
+    for entity in find_entities(text, language):
+        if entity.kind in PERSONAL:
+            yield PersonalSpan(entity.kind, entity.start, entity.end)
+    for start, end in find_address_parts(text, "street"):
+        yield PersonalSpan("street", start, end)
+    for start, end in find_names(text):
+        yield PersonalSpan("name", start, end)
 
 
-def _replaced(match: re.Match[str], kind: str) -> str:
-    keep = match.groupdict().get("keep") or ""
-    return f"{keep}[{kind.upper()}]"
+def _joined(spans: list[PersonalSpan]) -> list[PersonalSpan]:
+    """One span for each run of overlapping ones, of the kind that starts first and reaches furthest."""
+    joined: list[PersonalSpan] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if joined and span.start < joined[-1].end:
+            last = joined[-1]
+            joined[-1] = PersonalSpan(last.kind, last.start, max(last.end, span.end))
+        else:
+            joined.append(span)
+    return joined

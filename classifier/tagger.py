@@ -15,6 +15,7 @@ from classifier.model import ReasonModel
 from classifier.reading import Reading, read
 from classifier.sentiment import Sentiment, sentiment
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
+from classifier.urgency import urgency
 
 Decision = Literal["tagged", "undecided"]
 
@@ -36,7 +37,8 @@ class Tag:
     """What a ticket is about.
 
     ``reason`` is always the best guess; ``decision`` says whether it may be used unattended. ``guard`` holds the ids
-    of the human-only rules that were raised, ``reasons`` the alternatives, ``model`` the version that judged.
+    of the human-only rules that were raised, ``reasons`` the alternatives, ``model`` the version that judged,
+    ``urgency`` how soon an answer is needed (`classifier.urgency`).
     """
 
     reason: str
@@ -49,6 +51,7 @@ class Tag:
     sentiment: str
     entities: dict[str, list[str]] = field(default_factory=dict)
     model: str = ""
+    urgency: str = "normal"
 
     def to_json(self) -> dict[str, Any]:
         """The public form of `paretodesk tag` and `POST /v1/tag`, without the id."""
@@ -156,4 +159,5 @@ class Tagger:
             sentiment=str(mood),
             entities=by_kind(find_entities(reading.everything, language)),
             model=self.model_id,
+            urgency=str(urgency(reading.text)),
         )

@@ -11,6 +11,8 @@ DeskError
     ├── TableError              desk.text_encoding  a file cannot be read as a table of text
     ├── MappingError            desk.mapping        columns and fields do not fit together
     ├── RowRefusedError         desk.ticket_rows    one row cannot become a ticket; it goes to the rejects file
+    ├── UnknownMacroError       desk.macro_library  no macro or version of this name
+    ├── MacroContentError       desk.macro_library  a macro's words or conditions cannot be stored
     └── WindowError             desk.top_reasons    a report window that ends before it starts
 """
 

@@ -95,6 +95,17 @@ class Article(Document[ArticleFields]):
         """The sections below each heading, in order; text above the first heading is a passage by itself."""
         return tuple(self._sections())
 
+    @property
+    def links(self) -> Iterable[tuple[str, int]]:
+        """Where links and pictures lead, each with its 1-based line in the file."""
+        for token in _markdown().parse(self.body):
+            line = self.body_line + (token.map[0] if token.map else 0)
+            for child in token.children or ():
+                if child.type in {"softbreak", "hardbreak"}:
+                    line += 1
+                elif target := child.attrs.get("href") or child.attrs.get("src"):
+                    yield str(target), line
+
     def _sections(self) -> Iterable[Passage]:
         lines = self.body.splitlines()
         starts: list[tuple[int, int, str]] = [(0, 0, self.fields.title)]
@@ -144,7 +155,8 @@ def plain_text(tokens: list[Token]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _build(fields: ArticleFields, body: str, path: Path, line: int) -> Article:
+def build_article(fields: ArticleFields, body: str, path: Path, line: int) -> Article:
+    """One article of its parts; ``line`` is where the body starts in ``path``. Raises `DataFileError`."""
     article = Article(fields, body, path, line)
     mistakes = []
     if not article.passages:
@@ -159,4 +171,4 @@ def _build(fields: ArticleFields, body: str, path: Path, line: int) -> Article:
 
 def load_articles(directory: Path, taxonomy: Taxonomy | None = None) -> list[Article]:
     """All articles of ``directory/<locale>/<id>.md``. Raises `ContentError` with the mistakes of all files."""
-    return load_folder(directory, ArticleFields, _build, taxonomy)
+    return load_folder(directory, ArticleFields, build_article, taxonomy)

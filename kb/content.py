@@ -158,17 +158,23 @@ def load_folder(
     return sorted(built, key=lambda document: (document.locale, document.id))
 
 
+def place_mistakes(meta: FrontMatter, taxonomy: Taxonomy) -> Iterator[tuple[str, str]]:
+    """(field, mistake) where front matter names a reason, a locale or a marketplace that nobody knows."""
+    if meta.reason not in taxonomy:
+        yield "reason", f"unknown reason '{meta.reason}'; known: {', '.join(taxonomy.ids)}"
+    if meta.locale not in taxonomy.locales:
+        yield "locale", f"unknown locale '{meta.locale}'; known: {', '.join(taxonomy.locales)}"
+    if unknown := sorted(set(meta.marketplace) - known_marketplaces()):
+        yield "marketplace", f"unknown {', '.join(unknown)}; known: {', '.join(sorted(known_marketplaces()))}"
+
+
 def _misplaced(meta: FrontMatter, path: Path, taxonomy: Taxonomy) -> Iterator[str]:
     def at(field: str) -> str:
         return f"{path}:{field_line(path, field)}: {field}:"
 
-    if meta.reason not in taxonomy:
-        yield f"{at('reason')} unknown reason '{meta.reason}'; known: {', '.join(taxonomy.ids)}"
-    if meta.locale not in taxonomy.locales:
-        yield f"{at('locale')} unknown locale '{meta.locale}'; known: {', '.join(taxonomy.locales)}"
+    for field, mistake in place_mistakes(meta, taxonomy):
+        yield f"{at(field)} {mistake}"
     if meta.locale != path.parent.name:
         yield f"{at('locale')} '{meta.locale}' lies in the folder '{path.parent.name}'"
     if meta.id != path.stem:
         yield f"{at('id')} '{meta.id}' differs from the file name '{path.name}'"
-    if unknown := sorted(set(meta.marketplace) - known_marketplaces()):
-        yield f"{at('marketplace')} unknown {', '.join(unknown)}; known: {', '.join(sorted(known_marketplaces()))}"

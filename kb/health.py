@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
 from kb.articles import Article, ArticleStatus, Audience
@@ -17,7 +18,6 @@ from kb.macros import Macro, MacroStatus
 from kb.policy import check, check_macro
 from kb.policy.rules import STRICTEST
 
-_LINK = re.compile(r"\[[^\]]*\]\(\s*([^)\s]+)[^)]*\)")
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -74,21 +74,26 @@ def check_health(
         *_articles_against_policy(live_articles),
         *_macros_against_policy(live_macros),
     ]
+    return in_order(findings)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then by check and place."""
     return sorted(findings, key=lambda f: (f.level is Level.WARNING, f.check, str(f.file), f.line))
 
 
 def _reasons_without_article(articles: Sequence[Article], taxonomy: Taxonomy, content_dir: Path) -> Iterator[Finding]:
     covered = {(a.reason, a.locale) for a in articles if a.approved and a.fields.audience is Audience.CUSTOMER}
-    for reason in sorted(taxonomy.with_autonomy(Autonomy.SELF_SERVICE)):
-        for locale in taxonomy.locales:
-            if (reason, locale) not in covered:
-                yield Finding(
-                    Level.ERROR,
-                    "no-article",
-                    content_dir / "articles" / locale,
-                    1,
-                    f"no approved customer article for the self-service reason {reason} in {locale}",
-                )
+    for autonomy, name, level in (
+        (Autonomy.SELF_SERVICE, "self-service", Level.ERROR),
+        (Autonomy.ASSISTED, "assisted", Level.WARNING),
+    ):
+        for reason in sorted(taxonomy.with_autonomy(autonomy) - {OTHER}):
+            for locale in taxonomy.locales:
+                if (reason, locale) not in covered:
+                    folder = content_dir / "articles" / locale
+                    message = f"no approved customer article for the {name} reason {reason} in {locale}"
+                    yield Finding(level, "no-article", folder, 1, message)
 
 
 def _reasons_without_macro(macros: Sequence[Macro], taxonomy: Taxonomy, content_dir: Path) -> Iterator[Finding]:
@@ -116,23 +121,24 @@ def _missing_locales(documents: Sequence[Article] | Sequence[Macro], taxonomy: T
 def _broken_links(articles: Sequence[Article]) -> Iterator[Finding]:
     by_path = {article.path.resolve(): article for article in articles}
     for article in articles:
-        for number, line in enumerate(article.body.splitlines(), start=article.body_line):
-            for match in _LINK.finditer(line):
-                if problem := _link_problem(match[1], article, by_path):
-                    yield Finding(Level.ERROR, "broken-link", article.path, number, problem)
+        for target, line in article.links:
+            if problem := _link_problem(target, article, by_path):
+                yield Finding(Level.ERROR, "broken-link", article.path, line, problem)
 
 
 def _link_problem(target: str, article: Article, by_path: dict[Path, Article]) -> str | None:
     if _EXTERNAL.match(target):
         return None
     file, _, anchor = target.partition("#")
-    path = (article.path.parent / file).resolve() if file else article.path.resolve()
+    path = (article.path.parent / unquote(file)).resolve() if file else article.path.resolve()
     if path.suffix == "":
         path = path.with_suffix(".md")
+    if path.suffix != ".md":
+        return None if path.is_file() else f"'{target}' is no file"
     linked = by_path.get(path)
     if linked is None:
         return f"'{target}' leads to no article that is in use"
-    if anchor and anchor not in {_anchor(passage.heading) for passage in linked.passages}:
+    if anchor and unquote(anchor) not in {_anchor(passage.heading) for passage in linked.passages}:
         return f"'{target}' names no heading of {linked.path.name}"
     return None
 

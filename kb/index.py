@@ -1,23 +1,10 @@
-"""The vector index: Chroma on disk as a cache that the content folder rebuilds at any time.
-
-KnowledgeIndexError
-    ├── IndexLockedError   another process has the index open
-    └── IndexAuditError    a freshly built index did not find its own passages; the old one stays
-
-Layout of the folder: `owner.lock`, `current.json` (the pointer), one `build-...` folder per generation. A rebuild
-writes a new generation, audits it, swaps the pointer atomically and deletes the old one, because Chroma keeps deleted
-vectors in its files and sees nothing that a second process writes.
-"""
+"""The vector index: Chroma as a cache that the content folder rebuilds at any time; see `kb.storage` for its errors."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
-import shutil
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,37 +12,30 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from classifier.encoders import Encoder, Vectors
 from kb.articles import Passage
-from kb.chroma import chroma_error, metadata_of, open_client, where_clause
+from kb.chroma import chroma_error, clean_memory, metadata_of, where_clause
+from kb.index_audit import unfound
 from kb.scope import Scope
+from kb.storage import (
+    FolderStorage,
+    Generation,
+    IndexAuditError,
+    IndexLockedError,
+    KnowledgeIndexError,
+    ServerStorage,
+    Storage,
+)
 from kb.vectors import passage_vectors, views_digest
 
-logger = logging.getLogger(__name__)
+__all__ = ["Hit", "IndexAuditError", "IndexLockedError", "KnowledgeIndex", "KnowledgeIndexError", "Progress", "Rebuilt"]
 
-_COLLECTION = "passages"
-_POINTER = "current.json"
 _AUDITED = 64
 _BATCH = 256
-# HNSW reads this many candidates per query; at Chroma's default of 100 filtered searches lose passages.
-_EF_SEARCH = 400
 
 Progress = Callable[[int, int], None]
 """Called with (passages done, passages in all)."""
-
-
-class KnowledgeIndexError(RuntimeError):
-    """The index cannot be used; the message says why and what to do."""
-
-
-class IndexLockedError(KnowledgeIndexError):
-    """Another process has the index open."""
-
-
-class IndexAuditError(KnowledgeIndexError):
-    """A freshly built index does not find its own passages."""
 
 
 @dataclass(frozen=True)
@@ -76,45 +56,32 @@ class Rebuilt:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Generation:
-    folder: Path
-    digest: str
-    client: Any
-    collection: Any
-
-
 class KnowledgeIndex:
-    """The passages' vectors on disk, owned by this process until `close`."""
+    """The passages' vectors in a storage that is this index's until `close`."""
 
-    def __init__(self, directory: Path, encoder: Encoder, lock: FileLock) -> None:
-        self._directory = directory
+    def __init__(self, storage: Storage, encoder: Encoder) -> None:
+        self._storage = storage
         self._encoder = encoder
-        self._lock = lock
-        self._current = self._open_current()
+        try:
+            self._current = storage.current(encoder.name)
+        except BaseException:
+            storage.close(None)
+            raise
 
     @classmethod
-    def open(cls, directory: Path, encoder: Encoder) -> Self:
+    def open(cls, directory: Path, encoder: Encoder, *, verify: bool = False) -> Self:
         """Take ownership of the index in ``directory``, which is made where it is missing.
 
-        Raises `IndexLockedError` when another process (or another index object) has it open.
+        With ``verify``, and where the last owner ended without closing it, another process audits the index first;
+        one that is damaged counts as empty. Raises `IndexLockedError` when another process (or another index object)
+        has it open.
         """
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory / "owner.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            owner = directory / "owner.pid"
-            pid = owner.read_text(encoding="utf-8").strip() if owner.exists() else "unknown"
-            raise IndexLockedError(
-                f"{directory}: the index is open in another process (id {pid}); stop it, or use another folder"
-            ) from error
-        (directory / "owner.pid").write_text(str(os.getpid()), encoding="utf-8")
-        try:
-            return cls(directory, encoder, lock)
-        except BaseException:
-            lock.release()
-            raise
+        return cls(FolderStorage(directory, verify), encoder)
+
+    @classmethod
+    def connect(cls, url: str, encoder: Encoder) -> Self:
+        """Use the `chroma` server at ``url`` (``http[s]://host[:port]``). Raises `KnowledgeIndexError`."""
+        return cls(ServerStorage(url), encoder)
 
     def __enter__(self) -> Self:
         return self
@@ -124,10 +91,8 @@ class KnowledgeIndex:
 
     def close(self) -> None:
         """Give up ownership."""
-        if self._current:
-            self._current.client.close()
-            self._current = None
-        self._lock.release()
+        self._storage.close(self._current)
+        self._current = None
 
     @property
     def encoder(self) -> Encoder:
@@ -139,28 +104,35 @@ class KnowledgeIndex:
         """How many passages are indexed."""
         return int(self._current.collection.count()) if self._current else 0
 
+    def missing(self, passages: Sequence[Passage]) -> int:
+        """How many of ``passages`` a rebuild would have to encode."""
+        if self._current and self._current.digest == self._digest(passages):
+            return 0
+        known = self._known_vectors()
+        return sum(views_digest(passage) not in known for passage in passages)
+
     def rebuild(self, passages: Sequence[Passage], progress: Progress | None = None) -> Rebuilt:
         """Index exactly ``passages``; does nothing when they are indexed already.
 
-        Vectors of unchanged passages are taken over. Raises `IndexAuditError`; the old index then stays in use.
+        Vectors of unchanged passages are taken over. What ``progress`` raises ends it; then, and on the errors
+        `IndexAuditError` and `KnowledgeIndexError`, the old index stays in use.
         """
         began = time.monotonic()
         digest = self._digest(passages)
+        self._current = self._storage.refresh(self._current, self._encoder.name)
         if self._current and self._current.digest == digest:
             return Rebuilt(False, len(passages), 0, time.monotonic() - began)
         vectors, encoded = self._vectors_of(passages, progress)
-        built = self._build(passages, vectors, digest)
-        try:
-            self._audit(built, passages, vectors)
-        except IndexAuditError:
-            built.client.close()
-            shutil.rmtree(built.folder, ignore_errors=True)
-            raise
-        self._point_to(built)
-        old, self._current = self._current, built
-        if old:
-            old.client.close()
-        self._sweep()
+        with clean_memory():
+            built = self._storage.begin(digest, self._encoder.name)
+            try:
+                _fill(built, passages, vectors)
+                self._audit(built, passages, vectors)
+                self._storage.adopt(built, self._current)
+            except (IndexAuditError, chroma_error()):
+                self._storage.discard(built)
+                raise
+        self._current = built
         return Rebuilt(True, len(passages), encoded, time.monotonic() - began)
 
     def search(self, vector: Vectors, scope: Scope, k: int) -> list[Hit]:
@@ -179,11 +151,27 @@ class KnowledgeIndex:
         ]
 
     def vectors(self) -> tuple[list[str], Vectors]:
-        """All passage ids and their vectors, float32 (n, d), in the same order."""
-        if not self._current or not self.count:
-            return [], np.empty((0, self._encoder.dimensions), dtype=np.float32)
-        stored = self._current.collection.get(include=["embeddings"])
-        return list(stored["ids"]), np.asarray(stored["embeddings"], dtype=np.float32)
+        """All passage ids and their vectors, float32 (n, d), in the same order. Raises `KnowledgeIndexError`."""
+        ids, vectors, _ = self._stored()
+        return ids, vectors
+
+    def _stored(self) -> tuple[list[str], Vectors, list[dict[str, Any]]]:
+        ids: list[str] = []
+        rows: list[Vectors] = []
+        metadatas: list[dict[str, Any]] = []
+        collection = self._current.collection if self._current else None
+        try:
+            while (
+                collection
+                and (page := collection.get(limit=_BATCH, offset=len(ids), include=["embeddings", "metadatas"]))["ids"]
+            ):
+                ids += page["ids"]
+                rows.append(np.asarray(page["embeddings"], dtype=np.float32))
+                metadatas += page["metadatas"]
+        except chroma_error() as error:
+            raise KnowledgeIndexError(f"the index cannot be read ({error}); run `paretodesk kb sync`") from error
+        empty = np.empty((0, self._encoder.dimensions), dtype=np.float32)
+        return ids, np.concatenate(rows) if rows else empty, metadatas
 
     def _digest(self, passages: Sequence[Passage]) -> str:
         rows = sorted(json.dumps([p.id, p.views, metadata_of(p)], sort_keys=True) for p in passages)
@@ -209,81 +197,31 @@ class KnowledgeIndex:
         return vectors, len(fresh)
 
     def _known_vectors(self) -> dict[str, Vectors]:
-        if not self._current or not self.count:
-            return {}
-        stored = self._current.collection.get(include=["embeddings", "metadatas"])
+        _, vectors, metadatas = self._stored()
         return {
             metadata["text"]: vector
-            for metadata, vector in zip(stored["metadatas"], stored["embeddings"], strict=True)
+            for metadata, vector in zip(metadatas, vectors, strict=True)
             if metadata["encoder"] == self._encoder.name
         }
 
-    def _build(self, passages: Sequence[Passage], vectors: Vectors, digest: str) -> _Generation:
-        folder = self._directory / f"build-{digest[:12]}-{uuid.uuid4().hex[:6]}"
-        client = open_client(folder)
-        collection = client.create_collection(
-            _COLLECTION,
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": _EF_SEARCH, "ef_construction": 200}},
-        )
-        for start in range(0, len(passages), _BATCH):
-            rows = passages[start : start + _BATCH]
-            collection.add(
-                ids=[passage.id for passage in rows],
-                embeddings=vectors[start : start + _BATCH],
-                metadatas=[
-                    {**metadata_of(passage), "text": views_digest(passage), "encoder": self._encoder.name}
-                    for passage in rows
-                ],
-            )
-        return _Generation(folder, digest, client, collection)
-
-    def _audit(self, built: _Generation, passages: Sequence[Passage], vectors: Vectors) -> None:
+    def _audit(self, built: Generation, passages: Sequence[Passage], vectors: Vectors) -> None:
         """Every passage is there, and sampled ones find themselves."""
         if (count := built.collection.count()) != len(passages):
             raise IndexAuditError(
-                f"{built.folder}: {count} of {len(passages)} passages were indexed; the old index stays"
+                f"{built.name}: {count} of {len(passages)} passages were indexed; the old index stays"
             )
-        for row in range(0, len(passages), max(1, len(passages) // _AUDITED)):
-            found = built.collection.query(query_embeddings=[vectors[row]], n_results=1, include=["distances"])
-            # Two passages may say the same; then either is right.
-            if not found["ids"][0] or float(found["distances"][0][0]) > 1e-4:
-                raise IndexAuditError(
-                    f"{built.folder}: passage {passages[row].id} does not find itself; the old index stays"
-                )
+        sampled = range(0, len(passages), max(1, len(passages) // _AUDITED))
+        if problem := unfound(built.collection, [passages[row].id for row in sampled], [vectors[r] for r in sampled]):
+            raise IndexAuditError(f"{built.name}: {problem}; the old index stays")
 
-    def _point_to(self, built: _Generation) -> None:
-        pointer = self._directory / _POINTER
-        draft = pointer.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"folder": built.folder.name, "digest": built.digest, "encoder": self._encoder.name}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(pointer)
 
-    def _open_current(self) -> _Generation | None:
-        pointer = self._directory / _POINTER
-        if not pointer.exists():
-            self._sweep_folders(keep=None)
-            return None
-        try:
-            current = json.loads(pointer.read_text(encoding="utf-8"))
-            folder = self._directory / Path(current["folder"]).name
-            if current["encoder"] != self._encoder.name or not folder.is_dir():
-                raise KnowledgeIndexError("was made by another encoder, or its folder is gone")
-            client = open_client(folder)
-            collection = client.get_collection(_COLLECTION, embedding_function=None)
-        except (OSError, ValueError, KeyError, TypeError, KnowledgeIndexError, chroma_error()) as error:
-            # A cache: whatever is wrong with it, the content folder makes a new one.
-            logger.warning("%s: the index cannot be used and will be rebuilt: %s", self._directory, error)
-            return None
-        self._sweep_folders(keep=folder)
-        return _Generation(folder, str(current["digest"]), client, collection)
-
-    def _sweep(self) -> None:
-        self._sweep_folders(keep=self._current.folder if self._current else None)
-
-    def _sweep_folders(self, keep: Path | None) -> None:
-        for folder in self._directory.glob("build-*"):
-            if folder != keep:
-                shutil.rmtree(folder, ignore_errors=True)
+def _fill(built: Generation, passages: Sequence[Passage], vectors: Vectors) -> None:
+    for start in range(0, len(passages), _BATCH):
+        rows = passages[start : start + _BATCH]
+        built.collection.add(
+            ids=[passage.id for passage in rows],
+            embeddings=vectors[start : start + _BATCH],
+            metadatas=[
+                {**metadata_of(passage), "text": views_digest(passage), "encoder": built.encoder} for passage in rows
+            ],
+        )

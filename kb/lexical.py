@@ -31,6 +31,7 @@ class LexicalIndex:
         self._stem_length = stem_length
         self._size = len(texts)
         rows = [words_of(text, stem_length) for text in texts]
+        self._words = [frozenset(row) for row in rows]
         self._best: dict[str, float] = {}
         self._in: dict[str, int] = {}
         self._index: bm25s.BM25 | None = None
@@ -54,6 +55,12 @@ class LexicalIndex:
             return np.zeros(self._size, dtype=np.float32)
         possible = sum(self._best.get(word, self._rarest) for word in words)
         return np.asarray(self._index.get_scores(known) / possible, dtype=np.float32)
+
+    def terms(self, question: str, row: int) -> tuple[str, ...]:
+        """The words of ``question``, folded and whole, that the text in ``row`` has too."""
+        words = dict.fromkeys(_WORD.findall(fold(question)))
+        has = self._words[row]
+        return tuple(word for word in words if (word if is_code(word) else word[: self._stem_length]) in has)
 
     def rare_codes(self, question: str, at_most: int) -> bool:
         """Whether the question has a code that some text has, but at most ``at_most`` of them."""

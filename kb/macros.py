@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from classifier.datafile import DataFileError
 from classifier.taxonomy import Taxonomy
-from kb.content import Document, FrontMatter, field_line, load_folder, read_document
+from kb.content import Document, FrontMatter, field_line, known_marketplaces, load_folder, read_document
 from kb.placeholders import FactType, Vocabulary, body_mistakes, fact_key, slots, starter_vocabulary
 
 
@@ -24,9 +25,10 @@ class MacroKind(StrEnum):
 
 
 class MacroStatus(StrEnum):
-    """A macro's life. Approved ones are offered to agents; only locked ones are said without a person."""
+    """Where a macro is in its life; only a locked one is offered or said. See `kb.macro_life`."""
 
     DRAFT = "draft"
+    CHECKED = "checked"
     APPROVED = "approved"
     LOCKED = "locked"
     RETIRED = "retired"
@@ -38,6 +40,12 @@ def _as_values(value: object) -> object:
 
 
 FactValues = Annotated[tuple[str, ...], BeforeValidator(_as_values), Field(min_length=1)]
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's: case, blanks and the form of the letters do not count."""
+    names = (" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other))
+    return next(names) == next(names)
 
 
 class MacroFields(FrontMatter):
@@ -56,7 +64,7 @@ class MacroFields(FrontMatter):
             return approver
         if not approver:
             raise ValueError(f"a macro that is {info.data['status']} names who approved it")
-        if approver.strip().casefold() == str(info.data.get("author", "")).strip().casefold():
+        if same_person(approver, str(info.data.get("author", ""))):
             raise ValueError("must be another person than the author")
         return approver
 
@@ -67,12 +75,12 @@ class Macro(Document[MacroFields]):
 
     @property
     def usable(self) -> bool:
-        """Whether an agent may send it (approved or locked)."""
+        """Whether a second person has approved it (approved or locked)."""
         return self.fields.status in {MacroStatus.APPROVED, MacroStatus.LOCKED}
 
     @property
     def locked(self) -> bool:
-        """Whether the bot may send it."""
+        """Whether it may be offered to agents and said by the bot."""
         return self.fields.status is MacroStatus.LOCKED
 
     @property
@@ -89,28 +97,52 @@ class Macro(Document[MacroFields]):
         )
 
 
-def _mistakes(macro: Macro, vocabulary: Vocabulary) -> Iterator[str]:
-    if not macro.body.strip():
-        yield f"{macro.path}:{macro.body_line}: body: the macro says nothing"
-    for offset, mistake in body_mistakes(macro.body, vocabulary):
-        yield f"{macro.path}:{macro.body_line + macro.body.count(chr(10), 0, offset)}: body: {mistake}"
-    line = field_line(macro.path, "when")
-    for name, values in macro.fields.when.items():
+@dataclass(frozen=True)
+class Mistake:
+    """Why a macro cannot be used: the field (`body`, `when.<fact>`) and, for the body, its 1-based line."""
+
+    field: str
+    text: str
+    line: int | None = None
+
+
+def place_mistakes(fields: MacroFields, taxonomy: Taxonomy) -> Iterator[Mistake]:
+    """Where a macro names a contact reason, a locale or a marketplace that nobody knows."""
+    if fields.reason not in taxonomy:
+        yield Mistake("reason", f"unknown reason '{fields.reason}'; known: {', '.join(taxonomy.ids)}")
+    if fields.locale not in taxonomy.locales:
+        yield Mistake("locale", f"unknown locale '{fields.locale}'; known: {', '.join(taxonomy.locales)}")
+    if unknown := sorted(set(fields.marketplace) - known_marketplaces()):
+        known = ", ".join(sorted(known_marketplaces()))
+        yield Mistake("marketplace", f"unknown {', '.join(unknown)}; known: {known}")
+
+
+def macro_mistakes(fields: MacroFields, body: str, vocabulary: Vocabulary | None = None) -> Iterator[Mistake]:
+    """What is wrong with a macro's words and conditions, wherever they are kept."""
+    vocabulary = vocabulary or starter_vocabulary()
+    if not body.strip():
+        yield Mistake("body", "the macro says nothing", 1)
+    for offset, mistake in body_mistakes(body, vocabulary, fields.locale):
+        yield Mistake("body", mistake, body.count("\n", 0, offset) + 1)
+    for name, values in fields.when.items():
         if name not in vocabulary:
-            yield f"{macro.path}:{line}: when.{name}: unknown fact; the list is in placeholders.yaml"
+            yield Mistake(f"when.{name}", "unknown fact; the list is in placeholders.yaml")
             continue
         placeholder = vocabulary[name]
         if placeholder.type is FactType.ENUM and not placeholder.open and (odd := set(values) - set(placeholder.words)):
             known = ", ".join(placeholder.words)
-            yield f"{macro.path}:{line}: when.{name}: unknown {', '.join(sorted(odd))}; known: {known}"
+            yield Mistake(f"when.{name}", f"unknown {', '.join(sorted(odd))}; known: {known}")
 
 
 def _builder(vocabulary: Vocabulary) -> Callable[[MacroFields, str, Path, int], Macro]:
     def build(fields: MacroFields, body: str, path: Path, line: int) -> Macro:
-        macro = Macro(fields, body, path, line)
-        if mistakes := list(_mistakes(macro, vocabulary)):
+        mistakes = [
+            f"{path}:{line + found.line - 1 if found.line else field_line(path, 'when')}: {found.field}: {found.text}"
+            for found in macro_mistakes(fields, body, vocabulary)
+        ]
+        if mistakes:
             raise DataFileError("\n".join(mistakes))
-        return macro
+        return Macro(fields, body, path, line)
 
     return build
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from babel import Locale, UnknownLocaleError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from classifier.datafile import load_yaml
 
 STARTER_VOCABULARY = Path(__file__).parent / "placeholders.yaml"
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w.]*)\s*(?:\|\s*(\w+)\s*)?\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w.]*)\s*((?:\|[^{}|]*)*)\}\}")
+_FORM = re.compile(r"(\w+)\s*:\s*(.*)", re.DOTALL)
+_OTHER = "other"
 
 
 class FactType(StrEnum):
@@ -33,12 +37,34 @@ class FactType(StrEnum):
 
 
 class Derivation(BaseModel):
-    """A fact that follows from another one."""
+    """A fact that follows from another one: from its value, or from whether its day is over."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fact: str
-    values: dict[str, str]
+    values: dict[str, str] = Field(default_factory=dict)
+    until: str | None = None
+    """The word that holds up to and on the day that ``fact`` names."""
+    after: str | None = None
+    """The word that holds when that day is over."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.values) == bool(self.until and self.after) or bool(self.until) != bool(self.after):
+            raise ValueError("a derivation has either `values`, or `until` and `after`")
+        return self
+
+    @property
+    def results(self) -> frozenset[str]:
+        """Every word that it may give."""
+        return frozenset(self.values.values()) | {word for word in (self.until, self.after) if word}
+
+    def of(self, value: object, today: dt.date) -> str | None:
+        """The word that follows from ``value``; None where nothing does."""
+        if value is None or not (self.until and self.after):
+            return self.values.get(fact_key(value))
+        day = as_day(value)
+        return None if day is None else self.until if today <= day else self.after
 
 
 class Placeholder(BaseModel):
@@ -70,14 +96,23 @@ class Vocabulary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
+    absent: frozenset[str] = frozenset()
+    """How exports write that there is no value; compared by `fact_key`."""
     placeholders: dict[str, Placeholder]
+
+    @field_validator("absent")
+    @classmethod
+    def _as_compared(cls, absent: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(fact_key, absent))
 
     @model_validator(mode="after")
     def _derivations_exist(self) -> Self:
         for name, placeholder in self.placeholders.items():
             rule = placeholder.derived_from
-            if rule and (rule.fact not in self.placeholders or not set(rule.values.values()) <= set(placeholder.words)):
+            if rule and (rule.fact not in self.placeholders or not rule.results <= set(placeholder.words)):
                 raise ValueError(f"{name}: derived_from names an unknown fact or word")
+            if absent := sorted(self.absent & set(placeholder.words)):
+                raise ValueError(f"{name}: {', '.join(absent)} cannot be a word and mean that there is none")
         return self
 
     def __contains__(self, name: object) -> bool:
@@ -86,12 +121,20 @@ class Vocabulary(BaseModel):
     def __getitem__(self, name: str) -> Placeholder:
         return self.placeholders[name]
 
-    def with_derived(self, facts: Mapping[str, object]) -> dict[str, object]:
-        """``facts`` and what follows from them; a stated fact wins over a derived one."""
-        known = {name: value for name, value in facts.items() if value is not None}
+    def is_absent(self, value: object) -> bool:
+        """Whether ``value`` says that there is none: None, not a number, or a word for it such as "n/a"."""
+        return value is None or value != value or (isinstance(value, str) and fact_key(value) in self.absent)
+
+    def with_derived(self, facts: Mapping[str, object], today: dt.date | None = None) -> dict[str, object]:
+        """``facts`` without absent ones, and what follows from them on ``today`` (the present day in UTC).
+
+        A stated fact wins over a derived one.
+        """
+        today = today or dt.datetime.now(dt.UTC).date()
+        known = {name: value for name, value in facts.items() if not self.is_absent(value)}
         for name, placeholder in self.placeholders.items():
             rule = placeholder.derived_from
-            if rule and name not in known and (value := rule.values.get(fact_key(known.get(rule.fact)))):
+            if rule and name not in known and (value := rule.of(known.get(rule.fact), today)):
                 known[name] = value
         return known
 
@@ -107,31 +150,71 @@ def fact_key(value: object) -> str:
     return str(getattr(value, "value", value)).strip().lower()
 
 
+def as_day(value: object) -> dt.date | None:
+    """The day that a date, a moment or an ISO 8601 text names; None where it names none."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if isinstance(value, dt.datetime):
+        return value.date()
+    return value if isinstance(value, dt.date) else None
+
+
+def plural_categories(locale: str) -> frozenset[str]:
+    """The plural categories of a language that a macro must word (CLDR), `other` among them.
+
+    `many` is for millions in French, Italian and Spanish; where a macro does not word it, `other` serves.
+    """
+    try:
+        return frozenset(Locale.parse(locale).plural_form.tags) - {"many"} | {_OTHER}
+    except UnknownLocaleError:
+        return frozenset({_OTHER})
+
+
 @dataclass(frozen=True)
 class Slot:
-    """A placeholder inside a body: the fact's name, the format asked for, and where it stands."""
+    """A placeholder inside a body: the fact's name, the format asked for, and where it stands.
+
+    ``forms`` words a number per plural category, `#` being the number: (("one", "# photo"), ("other", "# photos")).
+    """
 
     name: str
     format: str | None
     start: int
     end: int
+    forms: tuple[tuple[str, str], ...] = ()
+
+    def form(self, category: str) -> str:
+        """The wording for a plural category; that of `other` where it has none of its own."""
+        worded = dict(self.forms)
+        return worded.get(category) or worded[_OTHER]
 
 
 def slots(body: str) -> Iterator[Slot]:
     """The placeholders of a body in order."""
     for match in _PLACEHOLDER.finditer(body):
-        yield Slot(match[1], match[2], match.start(), match.end())
+        parts = [part.strip() for part in match[2].split("|")[1:]]
+        forms = [_FORM.fullmatch(part) for part in parts]
+        worded = tuple((form[1], form[2]) for form in forms if form)
+        if parts and len(worded) == len(parts):
+            yield Slot(match[1], None, match.start(), match.end(), worded)
+        else:
+            yield Slot(match[1], " | ".join(parts) if parts else None, match.start(), match.end())
 
 
-def body_mistakes(body: str, vocabulary: Vocabulary) -> Iterator[tuple[int, str]]:
-    """(offset, mistake) of every unknown placeholder, wrong format and stray brace in a body."""
+def body_mistakes(body: str, vocabulary: Vocabulary, locale: str) -> Iterator[tuple[int, str]]:
+    """(offset, mistake) of every unknown placeholder, wrong format, missing plural form and stray brace in a body."""
     position = 0
     for slot in slots(body):
         yield from _stray_braces(body, position, slot.start)
         position = slot.end
         if slot.name not in vocabulary:
             yield slot.start, f"unknown placeholder '{slot.name}'; the list is in {STARTER_VOCABULARY.name}"
-        elif slot.format and slot.format != vocabulary[slot.name].type.value:
+        elif slot.forms:
+            yield from ((slot.start, mistake) for mistake in _form_mistakes(slot, vocabulary[slot.name], locale))
+        elif slot.format is not None and slot.format != vocabulary[slot.name].type.value:
             kind = vocabulary[slot.name].type.value
             yield slot.start, f"'{slot.name}' is of type {kind}, not '{slot.format}'"
     yield from _stray_braces(body, position, len(body))
@@ -143,3 +226,17 @@ def _stray_braces(body: str, start: int, end: int) -> Iterator[tuple[int, str]]:
             start + found.start(),
             "a brace outside of a placeholder; write {{ name }} or {{ name | format }}",
         )
+
+
+def _form_mistakes(slot: Slot, placeholder: Placeholder, locale: str) -> Iterator[str]:
+    if placeholder.type is not FactType.INT:
+        yield f"'{slot.name}' is of type {placeholder.type.value}; only a number (int) has plural forms"
+        return
+    worded = [category for category, text in slot.forms if text]
+    needed = plural_categories(locale)
+    if missing := sorted(needed - set(worded)):
+        yield f"'{slot.name}' has no words for {', '.join(missing)}; '{locale}' needs {', '.join(sorted(needed))}"
+    if odd := sorted(set(dict(slot.forms)) - needed - {"many"}):
+        yield f"'{slot.name}' has plural forms that '{locale}' does not know: {', '.join(odd)}"
+    if len(slot.forms) != len(dict(slot.forms)):
+        yield f"'{slot.name}' words a plural form twice"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from babel import Locale
@@ -15,10 +14,14 @@ from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, is_currency
 
 from kb.macros import Macro
-from kb.placeholders import FactType, Placeholder, Slot, Vocabulary, fact_key, slots, starter_vocabulary
+from kb.placeholders import FactType, Placeholder, Slot, Vocabulary, as_day, fact_key, slots, starter_vocabulary
 
 # Letters, digits and the marks that occur in order ids, tracking numbers, SKUs and VAT ids.
 _IDENTIFIER = re.compile(r"[^\W_](?:[\w./#-]| (?! )){0,63}")
+# What would be markup to a browser or to Markdown, and what stands for it: a fact is words, never markup.
+_INERT = str.maketrans({"{": "(", "}": ")", "[": "(", "]": ")", "<": "\u2039", ">": "\u203a", "`": "'"})
+# Letters without ink: Hangul fillers and the empty Braille cell (Unicode, Default_Ignorable_Code_Point and U+2800).
+_INKLESS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _AMOUNT = re.compile(r"(?P<before>[A-Za-z]{3})?\s*(?P<number>-?\d+(?:\.\d+)?)\s*(?P<after>[A-Za-z]{3})?")
 
 
@@ -85,7 +88,7 @@ def render_body(body: str, facts: Mapping[str, object], locale: str, vocabulary:
         length += slot.start - position
         position = slot.end
         try:
-            words = fact_words(known.get(slot.name), vocabulary[slot.name], locale)
+            words = _slot_words(slot, known.get(slot.name), vocabulary[slot.name], locale)
         except UnusableFactError as error:
             unusable[slot.name] = str(error)
             words = ""
@@ -113,19 +116,42 @@ def render_example(macro: Macro, vocabulary: Vocabulary | None = None) -> Render
     return result
 
 
+def render_examples(macro: Macro, vocabulary: Vocabulary | None = None) -> list[Rendered]:
+    """The macro filled with example facts in every way that chooses other words of its own: all plural forms."""
+    vocabulary = vocabulary or starter_vocabulary()
+    ways = [macro.body]
+    for slot in slots(macro.body):
+        ways += [body for category, _ in slot.forms if (body := _in_form(macro.body, slot, category)) not in ways]
+    return [render_example(replace(macro, body=body), vocabulary) for body in ways]
+
+
+def _in_form(body: str, slot: Slot, category: str) -> str:
+    """The body with every form of ``slot`` replaced by one of them, so that any example number shows its words."""
+    name = f"{{{{ {slot.name} | other: {slot.form(category)} }}}}"
+    return body[: slot.start] + name + body[slot.end :]
+
+
 def fact_words(value: object, placeholder: Placeholder, locale: str) -> str:
     """One fact as ``locale`` writes it; empty where there is none. Raises `UnusableFactError`."""
     if value is None or (isinstance(value, str) and not _clean(value)):
         return ""
-    words = _WRITERS[placeholder.type](value, placeholder, Locale.parse(locale))
-    return _clean(words)
+    return _clean(_WRITERS[placeholder.type](value, placeholder, Locale.parse(locale)))
+
+
+def _slot_words(slot: Slot, value: object, placeholder: Placeholder, locale: str) -> str:
+    words = fact_words(value, placeholder, locale)
+    if not words or not slot.forms:
+        return words
+    category = Locale.parse(locale).plural_form(abs(_whole_number(value)))
+    return _clean(slot.form(category).replace("#", words))
 
 
 def _clean(text: str) -> str:
-    """One line without control, format and template characters."""
-    kept = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    """One line of visible characters that neither template, browser nor Markdown takes for its own; or nothing."""
+    kept = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} or c in _INKLESS else c for c in text)
     text = "".join(c for c in kept if unicodedata.category(c) not in {"Cf", "Co", "Cs", "Cn"})
-    return " ".join(text.translate({ord("{"): "(", ord("}"): ")"}).split())
+    text = " ".join(text.translate(_INERT).split())
+    return text if any(unicodedata.category(c)[0] in "LNS" for c in text) else ""
 
 
 def _write_id(value: object, placeholder: Placeholder, locale: Locale) -> str:
@@ -138,6 +164,8 @@ def _write_id(value: object, placeholder: Placeholder, locale: Locale) -> str:
 def _write_text(value: object, placeholder: Placeholder, locale: Locale) -> str:
     if isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str)):
         raise UnusableFactError("is not a text")
+    if isinstance(value, bool):
+        raise UnusableFactError("is yes or no, not a text")
     text = _clean(str(value))
     if len(text) <= placeholder.max_length:
         return text
@@ -153,25 +181,25 @@ def _write_list(value: object, placeholder: Placeholder, locale: Locale) -> str:
     return _write_text(value, placeholder, locale)
 
 
-def _write_int(value: object, placeholder: Placeholder, locale: Locale) -> str:
+def _whole_number(value: object) -> int:
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation as error:
         raise UnusableFactError("is not a whole number") from error
     if isinstance(value, bool) or not number.is_finite() or number != int(number) or abs(number) >= 10**12:
         raise UnusableFactError("is not a whole number")
-    return str(format_decimal(int(number), locale=locale))
+    return int(number)
+
+
+def _write_int(value: object, placeholder: Placeholder, locale: Locale) -> str:
+    return str(format_decimal(_whole_number(value), locale=locale))
 
 
 def _write_date(value: object, placeholder: Placeholder, locale: Locale) -> str:
-    if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value.strip())
-        except ValueError as error:
-            raise UnusableFactError("is not a date; write it as 2025-03-31") from error
-    if not isinstance(value, dt.date):
+    day = as_day(value)
+    if day is None:
         raise UnusableFactError("is not a date; write it as 2025-03-31")
-    return str(format_date(value, format="long", locale=locale))
+    return str(format_date(day, format="long", locale=locale))
 
 
 def _write_money(value: object, placeholder: Placeholder, locale: Locale) -> str:

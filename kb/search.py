@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.encoders import Encoder, Vectors
 from kb.articles import Audience, Passage
+from kb.asked import AskedQuestions, Resemblance
 from kb.content import ANY_MARKETPLACE
-from kb.lexical import LexicalIndex
+from kb.questions import Question
 from kb.scope import Scope
-from kb.search_settings import SearchSettings, starter_search_settings
+from kb.search_settings import Profile, SearchSettings, Weights, starter_search_settings
+from kb.shelf import Evidence, Shelf, language_free, margins
 
-# Nobody asks for more results, and a passage below this rank is no answer.
-_LOOKED_AT = 50
+LOOKED_AT = 50
+"""Nobody asks for more results, and a passage below this rank is no answer."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,21 @@ class Parts:
     """Why a result stands where it stands."""
 
     cosine: float
-    margin: float
-    """Its cosine less the best cosine of any other article, in its own or the fallback language; 0 without any."""
+    """Between question and passage, -1..1; 0 while there are no vectors."""
+    asked: float | None
+    """The best cosine of a known question that the article answers; None where no questions are known."""
     lexical: float
     """Share of the question's words, weighed by rarity, that the passage has, 0..1."""
-    dense_weight: float
+    terms: tuple[str, ...]
+    """The words of the question that the passage has."""
+    weights: Weights
+    margin: float
+    """Its score without words less the best such score of any other article, in its own or the fallback language."""
+    unanswered: float
+    """The best cosine of a known question that no article answers, less ``asked``; 0 where none is known."""
+    scope: Scope
+    passages: int
+    """How many passages the scope's filters left."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,13 @@ class SearchResult:
     fallback: str | None
     """The language answered in where the question's own had no answer, else None."""
     parts: Parts
+
+    @property
+    def passage_score(self) -> float:
+        """The score by the passage's own evidence, without that of its article: comparable within one article."""
+        weights = self.parts.weights
+        own = weights.dense * self.parts.cosine + weights.lexical * self.parts.lexical
+        return own / ((weights.dense + weights.lexical) or 1.0)
 
     def to_json(self, explain: bool = False) -> dict[str, Any]:
         """The public form; `explain` adds the parts of score and probability."""
@@ -58,47 +76,56 @@ class SearchResult:
             "fallback": self.fallback,
         }
         if explain:
+            parts = self.parts
             data["explain"] = {
-                name: round(value, 4)
-                for name, value in (
-                    ("cosine", self.parts.cosine),
-                    ("margin", self.parts.margin),
-                    ("lexical", self.parts.lexical),
-                    ("dense_weight", self.parts.dense_weight),
-                )
+                "cosine": round(parts.cosine, 4),
+                "asked": None if parts.asked is None else round(parts.asked, 4),
+                "lexical": round(parts.lexical, 4),
+                "terms": list(parts.terms),
+                "weights": {name: round(weight, 4) for name, weight in parts.weights.model_dump().items()},
+                "margin": round(parts.margin, 4),
+                "unanswered": round(parts.unanswered, 4),
+                "filters": {
+                    "locale": parts.scope.locale,
+                    "audience": parts.scope.audience.value,
+                    "marketplace": parts.scope.marketplace,
+                    "passages": parts.passages,
+                },
             }
         return data
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """The passages of one scope, ready to be searched."""
-
-    passages: tuple[Passage, ...]
-    vectors: Vectors
-    articles: tuple[str, ...]
-    lexical: LexicalIndex
 
 
 class HybridSearch:
     """Dense and lexical search, fused. Dense search is an exact scan: as fast as HNSW up to some 20,000 passages.
 
-    ``vectors`` has the vector of each passage by its id (float32, (d,), unit length). Safe for several threads.
+    ``vectors`` has the vector of each passage by its id (float32, (d,), unit length); without vectors or without an
+    encoder passages are found by their words alone. ``known`` are questions whose answer is known. Safe for several
+    threads.
     """
 
     def __init__(
         self,
         passages: Sequence[Passage],
-        vectors: Mapping[str, Vectors],
-        encoder: Encoder,
+        vectors: Mapping[str, Vectors] | None,
+        encoder: Encoder | None,
         settings: SearchSettings | None = None,
+        known: Sequence[Question] = (),
     ) -> None:
         self.settings = settings or starter_search_settings()
         self._passages = tuple(passages)
-        self._vectors = vectors
-        self._encoder = encoder
+        self._encoder = encoder if vectors is not None else None
+        self._vectors = language_free(passages, vectors) if vectors is not None else None
+        self._asked = AskedQuestions(known, self._encoder) if known and self._encoder else None
         self._marketplaces = {marketplace for passage in passages for marketplace in passage.marketplace}
-        self._shelves: dict[Scope, _Shelf] = {}
+        self._shelves: dict[Scope, Shelf] = {}
+
+    @property
+    def profile(self) -> Profile:
+        """The weights and the judgement in force, by the evidence that is at hand."""
+        profiles = self.settings.profiles
+        if self._encoder is None:
+            return profiles.lexical
+        return profiles.asked if self._asked else profiles.articles
 
     def search(
         self,
@@ -113,13 +140,10 @@ class HybridSearch:
 
         Where the question's language has no answer, the fallback language's is given and says so.
         """
-        fallback = self.settings.fallback_locale
-        vector = self._vector(question)
-        if vector is None:
-            return []
-        for language in dict.fromkeys((locale, fallback)):
+        vector = self.encode(question)
+        for language in dict.fromkeys((locale, self.settings.fallback_locale)):
             ranked = self._ranked(question, vector, Scope(language, audience, marketplace), language != locale)
-            answers = [result for result in ranked if result.probability >= self.settings.probability.threshold]
+            answers = [result for result in ranked if result.probability >= self.settings.answer_from]
             if answers:
                 return answers[:k]
         return []
@@ -138,9 +162,7 @@ class HybridSearch:
 
         Empty where neither the language nor the fallback language has an article for the reason.
         """
-        vector = self._vector(question)
-        if vector is None:
-            return []
+        vector = self.encode(question)
         for language in dict.fromkeys((locale, self.settings.fallback_locale)):
             scope = Scope(language, audience, marketplace)
             if found := self._ranked(question, vector, scope, language != locale, reason):
@@ -155,96 +177,115 @@ class HybridSearch:
         audience: Audience = Audience.CUSTOMER,
         marketplace: str | None = None,
         k: int = 10,
+        without: str | None = None,
     ) -> list[SearchResult]:
-        """The best ``k`` passages of one language whether they answer or not, for evaluation and calibration."""
-        vector = self._vector(question)
-        if vector is None:
-            return []
-        return self._ranked(question, vector, Scope(locale, audience, marketplace), fallback=False)[:k]
+        """The best ``k`` passages of one language whether they answer or not.
 
-    def _vector(self, question: str) -> Vectors | None:
+        ``without`` is the id of a known question that is not to be known, because it is the one that is asked.
+        """
+        scope = Scope(locale, audience, marketplace)
+        return self._ranked(question, self.encode(question), scope, fallback=False, without=without)[:k]
+
+    def evidence(self, question: str, locale: str, without: str | None = None) -> tuple[tuple[str, ...], Evidence]:
+        """The article of each passage for customers of ``locale``, and what speaks for it; for fitting."""
+        shelf = self.shelf_of(locale)
+        vector = self.encode(question)
+        evidence = shelf.evidence(question[: self.settings.query_characters], vector, self._resembled(vector, without))
+        return tuple(passage.article for passage in shelf.passages), evidence
+
+    def shelf_of(self, locale: str) -> Shelf:
+        """What customers who write in ``locale`` may read, wherever they bought."""
+        return self._shelf(Scope(locale))
+
+    def encode(self, question: str) -> Vectors | None:
+        """The vector of a question, float32 (d,), unit length; None for an empty one and while there are no vectors."""
         question = question[: self.settings.query_characters].strip()
-        if not question or not self._passages:
+        if not question or not self._passages or self._encoder is None:
             return None
         vector: Vectors = self._encoder.encode([question])[0]
         return vector
 
+    def _resembled(self, vector: Vectors | None, without: str | None) -> Resemblance | None:
+        return self._asked.resemblance(vector, without) if self._asked and vector is not None else None
+
     def _ranked(
-        self, question: str, vector: Vectors, scope: Scope, fallback: bool, reason: str | None = None
+        self,
+        question: str,
+        vector: Vectors | None,
+        scope: Scope,
+        fallback: bool,
+        reason: str | None = None,
+        without: str | None = None,
     ) -> list[SearchResult]:
+        question = question[: self.settings.query_characters].strip()
         shelf = self._shelf(scope)
-        if not shelf.passages:
+        if not shelf.passages or not question:
             return []
-        question = question[: self.settings.query_characters]
-        cosines = shelf.vectors @ vector
-        lexical = shelf.lexical.scores(question)
-        weights = self.settings.weights
-        coded = shelf.lexical.rare_codes(question, weights.rare_in_passages)
-        dense_weight = weights.dense_with_code if coded else weights.dense
-        scores = dense_weight * cosines + (1 - dense_weight) * lexical
-        margins = _margins(cosines, shelf.articles, self._best_by_article(shelf, cosines, vector, scope))
-        results = []
+        asked = self._resembled(vector, without)
+        evidence = shelf.evidence(question, vector, asked)
+        profile = self.profile
+        weights = profile.weights
+        if shelf.lexical.rare_codes(question, self.settings.rare_in_passages):
+            weights = weights.with_lexical(self.settings.lexical_with_code)
+        scores = evidence.score(weights.dense, weights.asked, weights.lexical)
+        leads = self._margins(shelf, evidence, question, vector, asked, scope)
         order = [
             row for row in np.argsort(-scores, kind="stable") if reason is None or shelf.passages[row].reason == reason
         ]
-        for row in order[:_LOOKED_AT]:
-            parts = Parts(float(cosines[row]), float(margins[row]), float(lexical[row]), dense_weight)
-            probability = self.settings.probability.probability(parts.cosine, parts.margin, parts.lexical)
+        results = []
+        for row in order[:LOOKED_AT]:
+            resembled = None if asked is None else float(evidence.asked[row])
+            unanswered = 0.0
+            if asked is not None and asked.unanswered is not None:
+                unanswered = asked.unanswered - float(evidence.asked[row])
+            parts = Parts(
+                cosine=float(evidence.cosines[row]),
+                asked=resembled,
+                lexical=float(evidence.lexical[row]),
+                terms=shelf.lexical.terms(question, row),
+                weights=weights,
+                margin=float(leads[row]),
+                unanswered=unanswered,
+                scope=scope,
+                passages=len(shelf.passages),
+            )
+            score = float(scores[row])
+            probability = profile.probability.probability(score, parts.margin, parts.lexical, unanswered)
             results.append(
-                SearchResult(
-                    shelf.passages[row],
-                    float(scores[row]),
-                    probability,
-                    scope.locale if fallback else None,
-                    parts,
-                )
+                SearchResult(shelf.passages[row], score, probability, scope.locale if fallback else None, parts)
             )
         return results
 
-    def _best_by_article(
-        self, shelf: _Shelf, cosines: NDArray[np.float32], vector: Vectors, scope: Scope
-    ) -> dict[str, float]:
-        """Each article's best cosine in the scope's language or the fallback language.
-
-        Without the second, the only German article would have no rival and seem to answer every German question.
-        """
-        best = _best_of_each(shelf.articles, cosines)
+    def _margins(
+        self,
+        shelf: Shelf,
+        evidence: Evidence,
+        question: str,
+        vector: Vectors | None,
+        asked: Resemblance | None,
+        scope: Scope,
+    ) -> np.ndarray:
+        """By meaning, which is comparable between languages; by words where there is nothing else."""
+        weights = self.profile.weights
+        if self._encoder is None:
+            return margins(shelf, evidence.lexical, None, None)
+        meaning = weights.dense + weights.asked
+        dense, known = weights.dense / meaning, weights.asked / meaning
+        rival = rival_scores = None
         if scope.locale != self.settings.fallback_locale:
-            other = self._shelf(replace(scope, locale=self.settings.fallback_locale))
-            if other.passages:
-                for article, cosine in _best_of_each(other.articles, other.vectors @ vector).items():
-                    best[article] = max(cosine, best.get(article, -1.0))
-        return best
+            rival = self._shelf(replace(scope, locale=self.settings.fallback_locale))
+            if rival.passages:
+                rival_scores = rival.evidence(question, vector, asked).score(dense, known, 0.0)
+        return margins(shelf, evidence.score(dense, known, 0.0), rival, rival_scores)
 
-    def _shelf(self, scope: Scope) -> _Shelf:
+    def _shelf(self, scope: Scope) -> Shelf:
         if scope.marketplace is not None and scope.marketplace not in self._marketplaces:
             scope = Scope(scope.locale, scope.audience, ANY_MARKETPLACE)
         if scope not in self._shelves:
-            passages = tuple(passage for passage in self._passages if scope.admits(passage))
+            passages = [passage for passage in self._passages if scope.admits(passage)]
+            shelf = Shelf(passages, self._vectors, self.settings.stem_length)
             if not passages:
                 # Not kept: callers choose the locale, and the shelf of an unknown one must not pile up.
-                return _Shelf((), np.empty((0, 0), dtype=np.float32), (), LexicalIndex([], 2))
-            self._shelves[scope] = _Shelf(
-                passages,
-                np.ascontiguousarray(np.stack([self._vectors[passage.id] for passage in passages])),
-                tuple(passage.article for passage in passages),
-                LexicalIndex([passage.searchable for passage in passages], self.settings.stem_length),
-            )
+                return shelf
+            self._shelves[scope] = shelf
         return self._shelves[scope]
-
-
-def _margins(cosines: NDArray[np.float32], articles: Sequence[str], best: Mapping[str, float]) -> NDArray[np.float32]:
-    """Each passage's cosine less the best cosine of the other articles; 0 where there is no other."""
-    (first, first_cosine), *others = sorted(best.items(), key=lambda item: -item[1])
-    if not others:
-        return np.zeros(len(cosines), dtype=np.float32)
-    rivals = np.array([others[0][1] if article == first else first_cosine for article in articles], dtype=np.float32)
-    return np.asarray(cosines - rivals, dtype=np.float32)
-
-
-def _best_of_each(articles: Sequence[str], cosines: NDArray[np.float32]) -> dict[str, float]:
-    best: dict[str, float] = {}
-    for article, cosine in zip(articles, cosines.tolist(), strict=True):
-        if cosine > best.get(article, -2.0):
-            best[article] = cosine
-    return best

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from kb.articles import Audience
 from kb.content import ANY_MARKETPLACE, suits_marketplace
 from kb.macros import Macro, MacroKind
-from kb.placeholders import Vocabulary, fact_key, starter_vocabulary
+from kb.placeholders import FactType, Vocabulary, as_day, fact_key, starter_vocabulary
 from kb.policy import PolicyContext, Violation, check_rendered
 from kb.policy.rules import STRICTEST
 from kb.rendering import Missing, render
 from kb.search import HybridSearch, SearchResult
+from kb.usefulness import Usefulness, expected_resolution
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,16 @@ class Suggestions:
         }
 
 
+class MacroSource(Protocol):
+    """Where the macros that serve come from while they may change."""
+
+    def locked(self) -> Sequence[Macro]:
+        """The locked macros now: the same object as before while nothing changed. Never raises."""
+
+    def usefulness(self) -> Mapping[str, Usefulness]:
+        """What is measured about macros, by id; empty where nothing is. Never raises."""
+
+
 class Suggester:
     """Chooses and fills the macros of a reason; finds passages where a search is given."""
 
@@ -82,7 +94,7 @@ class Suggester:
         self._vocabulary = vocabulary or starter_vocabulary()
         self._by_reason: dict[tuple[str, str], list[Macro]] = {}
         for macro in macros:
-            if macro.usable and macro.fields.kind is MacroKind.REPLY:
+            if macro.locked and macro.fields.kind is MacroKind.REPLY:
                 self._by_reason.setdefault((macro.reason, macro.locale), []).append(macro)
 
     def suggest(
@@ -95,17 +107,20 @@ class Suggester:
         k: int = 3,
         *,
         context: PolicyContext | None = None,
+        measured: Mapping[str, Usefulness] | None = None,
     ) -> Suggestions:
         """Up to ``k`` macros of ``tag_reason`` rendered with ``facts``, and up to ``k`` passages for the text.
 
-        A macro whose condition the facts do not meet, or whose text breaks a blocking rule, is hidden with the
-        reason. A `tag_reason` of None (undecided) gives passages only.
+        Only locked macros are offered. One whose condition the facts do not meet, or whose text breaks a blocking
+        rule, is hidden with the reason. Macros that fit equally well are ordered by what is ``measured`` about them. A
+        `tag_reason` of None (undecided) gives passages only.
         """
         passages = self._passages(ticket_text, tag_reason, locale, marketplace, k)
         if tag_reason is None:
             return Suggestions((), tuple(passages), why=("The ticket has no reason yet, so no macro was chosen.",))
         known = self._vocabulary.with_derived(facts)
-        context = context or _context_of(known)
+        context = context or policy_context(known, self._vocabulary)
+        measured = measured or {}
         offered: list[tuple[Macro, RenderedSuggestion]] = []
         hidden: list[Hidden] = []
         candidates = self._by_reason.get((tag_reason, locale), [])
@@ -115,13 +130,13 @@ class Suggester:
             elif unmet := macro.unmet(known):
                 hidden.append(Hidden(macro.id, f"its condition on {', '.join(unmet)} is not met"))
             else:
-                chosen = self._fill(macro, known, locale, marketplace, context)
+                chosen = self._fill(macro, known, locale, marketplace, context, measured.get(macro.id))
                 if isinstance(chosen, Hidden):
                     hidden.append(chosen)
                 else:
                     offered.append((macro, chosen))
-        offered.sort(key=lambda pair: _rank(*pair))
-        why = [f"{len(offered)} of {len(candidates)} approved macros for {tag_reason} in '{locale}' fit this order."]
+        offered.sort(key=lambda pair: _rank(pair[0], pair[1], measured))
+        why = [f"{len(offered)} of {len(candidates)} locked macros for {tag_reason} in '{locale}' fit this order."]
         if passages and passages[0].fallback:
             why.append(f"No article answers in '{locale}'; the passages are in '{passages[0].fallback}'.")
         return Suggestions(tuple(s for _, s in offered[:k]), tuple(passages), tuple(hidden), tuple(why))
@@ -148,10 +163,11 @@ class Suggester:
         locale: str,
         marketplace: str | None,
         context: PolicyContext,
+        measured: Usefulness | None,
     ) -> RenderedSuggestion | Hidden:
         fields = macro.fields
         matched = ", ".join(f"{name} is {fact_key(facts[name])}" for name in fields.when)
-        why = f"for {macro.reason}" + (f" where {matched}" if matched else "")
+        why = f"for {macro.reason}" + (f" where {matched}" if matched else "") + (f"; {measured}" if measured else "")
         rendered = render(macro, facts, locale, self._vocabulary)
         if isinstance(rendered, Missing):
             return RenderedSuggestion(macro.id, fields.version, fields.title, None, rendered.facts, (), why)
@@ -169,20 +185,33 @@ class Suggester:
         return RenderedSuggestion(macro.id, fields.version, fields.title, rendered.text, (), tuple(violations), why)
 
 
-def _context_of(facts: Mapping[str, object]) -> PolicyContext:
+def policy_context(facts: Mapping[str, object], vocabulary: Vocabulary | None = None) -> PolicyContext:
+    """What order facts tell the policy check: order, fulfilment, completion, identifiers, names and titles."""
+    placeholders = (vocabulary or starter_vocabulary()).placeholders
     order_id, fulfilment = facts.get("order.id"), facts.get("order.fulfilment")
+    delivered = as_day(facts.get("shipment.delivered_at"))
+
+    def of_type(*types: FactType) -> tuple[str, ...]:
+        return tuple(str(v) for name, v in facts.items() if name in placeholders and placeholders[name].type in types)
+
     return PolicyContext(
         order_id=str(order_id) if order_id else None,
         fulfilment=fact_key(fulfilment) if fulfilment else None,
+        completed_at=dt.datetime.combine(delivered, dt.time(), dt.UTC) if delivered else None,
+        sent_at=dt.datetime.now(dt.UTC),
+        not_phones=of_type(FactType.ID),
+        other_language=of_type(FactType.ID, FactType.TEXT),
     )
 
 
-def _rank(macro: Macro, suggestion: RenderedSuggestion) -> tuple[bool, int, bool, bool, str]:
-    """Complete before incomplete, then the most specific condition, marketplace and status."""
+def _rank(
+    macro: Macro, suggestion: RenderedSuggestion, measured: Mapping[str, Usefulness]
+) -> tuple[bool, int, bool, float, str]:
+    """Complete before incomplete, then the most specific condition and marketplace, then what helps most."""
     return (
         suggestion.text is None,
         -len(macro.fields.when),
         ANY_MARKETPLACE in macro.fields.marketplace,
-        not macro.locked,
+        -expected_resolution(measured, macro.id),
         macro.id,
     )

@@ -18,8 +18,12 @@ def passage_vectors(passages: Sequence[Passage], encoder: Encoder) -> Vectors:
     On the starter tickets this found the right reason first in 54% against 48% for one text of all three, because
     a long text drowns its title.
     """
-    views = encoder.encode([view for passage in passages for view in passage.views])
-    means = views.reshape(len(passages), -1, encoder.dimensions).sum(axis=1)
+    if not passages:
+        return np.empty((0, encoder.dimensions), dtype=np.float32)
+    # All sections of an article share its title, so each text is encoded once.
+    rows = {view: row for row, view in enumerate(dict.fromkeys(view for p in passages for view in p.views))}
+    views = encoder.encode(list(rows))
+    means = np.stack([views[[rows[view] for view in passage.views]].sum(axis=0) for passage in passages])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 

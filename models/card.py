@@ -16,12 +16,13 @@ def render_card(
     evaluation: Mapping[str, Any] | None,
     guarantees: Sequence[Mapping[str, Any]],
     verdict: Mapping[str, Any] | None = None,
+    guard: Mapping[str, Any] | None = None,
 ) -> str:
     """The card as Markdown.
 
     ``data`` and ``fit`` are listed as they come. ``evaluation`` has the shape of
-    `training.evaluation.Evaluation.to_json`, ``guarantees`` that of `classifier.abstention.Guarantee` and ``verdict``
-    that of `training.promotion.Verdict.to_json`.
+    `training.evaluation.Evaluation.to_json`, ``guarantees`` that of `classifier.abstention.Guarantee`, ``verdict``
+    that of `training.promotion.Verdict.to_json` and ``guard`` that of `training.guard_evaluation.GuardEvaluation`.
     """
     parts = [f"# Model card: {name} {version}", "", f"Fitted {created_at}.", ""]
     parts += ["## Data", "", *_bullets(data), "", "## Fit", "", *_bullets(fit), ""]
@@ -48,6 +49,9 @@ def render_card(
             ),
         )  # fmt: skip
         parts += _table("Most frequent confusions", ("is", "was taken for", "times"), evaluation["confusions"])
+        parts += _reliability(evaluation.get("reliability") or ())
+    if guard:
+        parts += _guard(guard)
     if verdict:
         parts += ["## Against the champion", "", "Promoted." if verdict["promote"] else "Refused.", ""]
         parts += [f"- {reason}" for reason in verdict["because"]] + [""]
@@ -80,6 +84,43 @@ def _overall(evaluation: Mapping[str, Any]) -> list[str]:
             f"false alarms {evaluation['guard_false_alarms']:.3f}"
         )
     return lines
+
+
+_BAR = 40
+"""Width of the reliability diagram in characters."""
+
+
+def _reliability(points: Sequence[Sequence[float]]) -> list[str]:
+    """The reliability diagram: ``#`` is the share that was right, ``|`` the confidence that was stated."""
+    lines = ["### Reliability", "", "Each line is a tenth of the tickets, least confident first.", "", "```text"]
+    for confidence, right, n in points:
+        stated = min(round(_BAR * confidence), _BAR - 1)
+        bar = ("#" * round(_BAR * right)).ljust(_BAR)
+        lines.append(f"said {confidence:.2f}  right {right:.2f}  {bar[:stated]}|{bar[stated + 1 :]} n = {n:.0f}")
+    return [*lines, "```", ""] if points else []
+
+
+def _guard(guard: Mapping[str, Any]) -> list[str]:
+    """The guard on messages that were written to get past it; misses by id, so that no rule is written from a text."""
+    lines = ["## The human-only guard on its own test set", ""]
+    for name, figures in (("rules or model", guard["rules_or_model"]), ("rules alone", guard["rules"])):
+        if figures is None:
+            continue
+        shares = (
+            ("recall", figures["recall"]),
+            ("indirect recall", figures["indirect_recall"]),
+            ("false alarms", figures["false_alarms"]),
+            ("of look-alikes", figures["look_alike_alarms"]),
+        )
+        lines.append(f"- {name}: " + "; ".join(f"{what} {_share(share)}" for what, share in shares))
+    missed = ", ".join(miss["id"] for miss in guard["misses"]) or "none"
+    return [*lines, f"- missed: {missed}", ""]
+
+
+def _share(share: Mapping[str, Any]) -> str:
+    if share["share"] is None:
+        return "-"
+    return f"{share['share']:.3f} ({share['raised']} of {share['n']}, 95% {share['low']:.3f} to {share['high']:.3f})"
 
 
 def _bullets(values: Mapping[str, Any]) -> list[str]:

@@ -20,12 +20,14 @@ from desk import DeskError
 from desk.database import DatabaseError
 from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
 from desk.ledger import UnknownTicketError
+from desk.macro_library import MacroContentError, UnknownMacroError
 from desk.ticket import IncomingTicketError
 from desk.top_reasons import WindowError
+from kb.macro_life import MacroStepError
 from service import problems
 from service.limits import BodyLimit
 from service.pages import STATIC, page
-from service.routes import chat, console, reports, tags, tickets
+from service.routes import chat, console, macros, rasa, reports, tags, tickets
 from service.wiring import Services
 
 WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
@@ -40,6 +42,9 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     TicketStateError: 409,
     IncomingTicketError: 422,
     WindowError: 422,
+    UnknownMacroError: 404,
+    MacroContentError: 422,
+    MacroStepError: 409,
     DatabaseError: 503,
     DeskError: 400,
     UnknownSessionError: 404,
@@ -72,7 +77,7 @@ def create_app(services: Services) -> FastAPI:
         )
     app.add_middleware(BodyLimit)
     app.middleware("http")(_headers)
-    for module in (tags, tickets, chat, reports, console):
+    for module in (tags, tickets, chat, reports, console, macros, rasa):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from service.commands import chatting, deskwork, knowledge, learning, serving, tagging
+from service.commands import chatting, deskwork, knowledge, learning, macros, serving, tagging
 from service.console_output import notes
 from service.errors import EXPECTED
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (tagging, learning, knowledge, chatting, deskwork, serving):
+for room in (tagging, learning, knowledge, macros, chatting, deskwork, serving):
     room.add_to(app)
 
 

@@ -8,8 +8,11 @@ from classifier.encoders import EncoderError
 from classifier.model import ModelFormatError
 from desk import DeskError
 from kb.content import ContentError
+from kb.fitting import SearchFitError
+from kb.importing import HelpCentreError
 from kb.index import KnowledgeIndexError
 from kb.knowledge import KnowledgeNotSyncedError
+from kb.macro_life import MacroStepError
 from models.bundle import BundleError
 from models.signing import SigningError
 from service.settings import SettingsError
@@ -26,9 +29,12 @@ EXPECTED: tuple[type[Exception], ...] = (
     DeskError,
     EncoderError,
     FitError,
+    HelpCentreError,
     KnowledgeIndexError,
     KnowledgeNotSyncedError,
+    MacroStepError,
     ModelFormatError,
+    SearchFitError,
     SettingsError,
     ShiftError,
     SigningError,

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         description="Key that signs models; keep it where those who can write the store cannot.",
     )
     content: Path = Field(STARTER_CONTENT, description="Folder of articles and macros.")
+    chroma_url: str = Field(
+        "", description="Address (http://host:port) of a Chroma server for the index; empty: in the home folder."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     sites: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -47,14 +47,14 @@ def suggestions_for(services: Services, ticket_id: str, reason: str | None = Non
     chosen = reason or view.state.reason
     text = feature_text(view.ticket.subject, view.ticket.body)
     locale = locale_of(services, view)
-    found = services.knowledge.suggest(
-        text, chosen, order_facts(services, view), locale, view.ticket.marketplace or _marketplace(view.ticket.channel)
-    )
+    found = services.knowledge.suggest(text, chosen, order_facts(services, view), locale, marketplace_of(view))
     return {"ticket_id": ticket_id, "tag": state_json(view), "locale": locale, **found.to_json()}
 
 
-def _marketplace(channel: str) -> str | None:
-    return channel if channel in known_marketplaces() else None
+def marketplace_of(view: TicketView) -> str | None:
+    """Whose rules hold for a reply: the ticket's marketplace, or its channel where that is one."""
+    channel = view.ticket.channel
+    return view.ticket.marketplace or (channel if channel in known_marketplaces() else None)
 
 
 def state_json(view: TicketView) -> dict[str, Any]:

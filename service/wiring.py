@@ -12,11 +12,15 @@ from classifier.encoders import Encoder, UniversalEncoder
 from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk.database import Database, open_database
 from desk.inbox import Desk
+from desk.macro_adoption import adopt
+from desk.macro_library import MacroLibrary
 from desk.order_table import OrderTable
-from kb.index import KnowledgeIndex, KnowledgeIndexError
 from kb.knowledge import KnowledgeBase
+from kb.macros import load_macros
 from models.registry import Registry
 from service.current_model import CurrentTagger
+from service.indexing import ArticleSearch
+from service.served_macros import ServedMacros
 from service.settings import Settings
 
 log = logging.getLogger("paretodesk.service")
@@ -34,8 +38,14 @@ class Services:
     orders: OrderTable
     tagger: CurrentTagger
     knowledge: KnowledgeBase
+    macros: MacroLibrary
     conversations: Conversations
-    index_problem: str | None
+    articles: ArticleSearch
+
+    @property
+    def index_problem(self) -> str | None:
+        """Why articles are searched less well than they could be; None where they are not."""
+        return self.articles.problem
 
 
 def encoder_of(settings: Settings) -> Encoder:
@@ -59,6 +69,14 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
         database.close()
 
 
+@contextmanager
+def open_macros(settings: Settings) -> Iterator[MacroLibrary]:
+    """The macro library with what the content folder's files say, for commands that need nothing else."""
+    with open_desk(settings) as desk:
+        adopt(desk.database, load_macros(settings.content / "macros", desk.taxonomy))
+        yield MacroLibrary(desk.database, desk.taxonomy)
+
+
 def tagger_of(settings: Settings, encoder: Encoder) -> CurrentTagger:
     """The serving tagger."""
     return CurrentTagger(registry_of(settings), settings.signing_key, encoder, starter_taxonomy())
@@ -71,7 +89,8 @@ def open_services(settings: Settings) -> Iterator[Services]:
         desk = stack.enter_context(open_desk(settings))
         encoder = encoder_of(settings)
         knowledge = KnowledgeBase.load(settings.content)
-        problem = _index(settings, encoder, knowledge, stack)
+        macros = _macros(desk, knowledge)
+        articles = stack.enter_context(ArticleSearch(settings, encoder, knowledge))
         tagger = tagger_of(settings, encoder)
         orders = OrderTable(desk.database)
         yield Services(
@@ -83,16 +102,16 @@ def open_services(settings: Settings) -> Iterator[Services]:
             orders=orders,
             tagger=tagger,
             knowledge=knowledge,
+            macros=macros,
             conversations=Conversations(desk.database, desk, tagger, knowledge, orders, shop=settings.shop),
-            index_problem=problem,
+            articles=articles,
         )
 
 
-def _index(settings: Settings, encoder: Encoder, knowledge: KnowledgeBase, stack: ExitStack) -> str | None:
-    try:
-        index = stack.enter_context(KnowledgeIndex.open(settings.index, encoder))
-        knowledge.sync(index)
-    except KnowledgeIndexError as error:
-        log.error("articles cannot be searched: %s", error)
-        return str(error)
-    return None
+def _macros(desk: Desk, knowledge: KnowledgeBase) -> MacroLibrary:
+    adopted = adopt(desk.database, knowledge.macros)
+    if adopted.own:
+        log.info("%d macros were changed in the library, so their files are not read", len(adopted.own))
+    library = MacroLibrary(desk.database, desk.taxonomy)
+    knowledge.serve_macros(ServedMacros(library))
+    return library

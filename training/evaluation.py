@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from classifier.calibration import expected_calibration_error
+from classifier.calibration import expected_calibration_error, reliability
 from classifier.guard import starter_guard
 from classifier.model import ReasonModel, Scores
 from classifier.taxonomy import OTHER
@@ -43,7 +43,11 @@ class LanguageFigures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything measured on one set of labelled tickets. ``ece`` is the expected calibration error, 0..1."""
+    """Everything measured on one set of labelled tickets. ``ece`` is the expected calibration error, 0..1.
+
+    ``reliability`` are (mean confidence, share right, n) in equally filled bins. ``unknown_auroc`` says how well
+    familiarity ranks texts out of scope below the others, where some were given.
+    """
 
     n: int
     accuracy: float
@@ -57,6 +61,8 @@ class Evaluation:
     guard_recall: float | None
     guard_false_alarms: float | None
     confusions: list[tuple[str, str, int]]
+    reliability: list[tuple[float, float, int]] = field(default_factory=list)
+    unknown_auroc: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The public form of `paretodesk evaluate --json`."""
@@ -165,7 +171,27 @@ def evaluate(
         guard_recall=_share(predictions.danger[dangerous]) if dangerous.any() else None,
         guard_false_alarms=_share(predictions.danger[~dangerous]) if dangerous.any() else None,
         confusions=[(str(pairs[i][0]), str(pairs[i][1]), int(counts[i])) for i in order],
+        reliability=reliability(predictions.confidence, correct),
     )
+
+
+def evaluate_with_unknown(
+    model: ReasonModel, examples: Sequence[Example], unknown: str, human_only: frozenset[str] = frozenset()
+) -> Evaluation:
+    """`evaluate` on the examples whose label is not ``unknown``; those with it only tell how well scope is known.
+
+    Raises `ValueError` when either kind is missing.
+    """
+    known = [example for example in examples if example.reason != unknown]
+    strange = [example for example in examples if example.reason == unknown]
+    if not known or not strange:
+        raise ValueError(
+            f"{len(strange)} of {len(examples)} rows have the label '{unknown}'; some, not all, must have it"
+        )
+    familiarity = model.scores([example.text for example in [*known, *strange]]).familiarity
+    truth = np.arange(len(examples)) < len(known)
+    figures = evaluate(model, known, human_only)
+    return replace(figures, unknown_auroc=float(roc_auc_score(truth, familiarity)))
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

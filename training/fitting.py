@@ -25,7 +25,7 @@ FOLDS = 5
 MIN_EXAMPLES_FOR_LEXICAL = 10
 """Below this many examples per label TF-IDF hurts (docs/adr/0003)."""
 NAMES_BELOW = 20
-"""With fewer examples per label the labels' own names are learned from too: +1 point with 10 (docs/adr/0011)."""
+"""With fewer examples per label the labels' own names are learned from too: +1 point with 10 (docs/adr/0012)."""
 EXCERPT = 160
 """Characters of a training ticket that the model keeps to explain itself."""
 FAMILIARITY_QUANTILE = 0.01
@@ -71,7 +71,7 @@ class Labelled:
 class Settings:
     """How to fit. ``lexical_c`` is the lexical head's inverse regularisation strength.
 
-    The dense head is a kernel ridge regression (docs/adr/0011), the lexical one a linear SVC, which is quick to fit on
+    The dense head is a kernel ridge regression (docs/adr/0012), the lexical one a linear SVC, which is quick to fit on
     70,000 sparse features (docs/adr/0003).
     """
 
@@ -85,8 +85,8 @@ class Settings:
 class Fitted:
     """A model and what cross-validation on the training data said of it: calibrated scores out of fold.
 
-    ``truth (n,)`` are the labels' columns. ``calibration`` is the log-loss of each way to calibrate confidence, in folds
-    that it did not see.
+    ``truth (n,)`` are the labels' columns. ``calibration`` is the log-loss of each way to calibrate confidence, in
+    folds that it did not see.
     """
 
     model: ReasonModel

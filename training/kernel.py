@@ -13,7 +13,7 @@ from classifier.encoders import Vectors
 from classifier.heads import Floats, KernelHead, Projection, gaussian
 
 RIDGE = 0.05
-"""Ridge penalty; 0.02 to 0.1 score alike on BANKING77's training split and on the starter corpus (docs/adr/0011)."""
+"""Ridge penalty; 0.02 to 0.1 score alike on BANKING77's training split and on the starter corpus (docs/adr/0012)."""
 AXES = 256
 """Principal axes kept; fewer lose accuracy, 384 gain nothing, and every ticket is compared along all of them."""
 MAX_MEMORY = 16_384

@@ -11,7 +11,11 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 
 from classifier.encoders import Encoder, encoder_by_name
+from classifier.guard import starter_guard
+from classifier.language import language_identifier
 from classifier.model import ModelFormatError, ReasonModel, encoder_name
+from classifier.tagger import Tagger
+from classifier.taxonomy import starter_taxonomy
 from models.bundle import BundleError, BundleMissingError, Manifest, write_bundle
 from models.card import render_card
 from models.registry import Registry
@@ -20,6 +24,7 @@ from training.corpus import Example, as_labelled
 from training.encoding_cache import encode_cached
 from training.evaluation import evaluate, predictions_of, rule_alarms
 from training.fitting import FitError, Fitted, Progress, Settings, fit, silent
+from training.guard_evaluation import GuardEvaluation, evaluate_guard, load_guard_set
 from training.promotion import Verdict, judge
 
 REASONS_MODEL = "reasons"
@@ -84,7 +89,15 @@ def retrain(
     if note and not replace_unreadable:
         verdict = replace(verdict, promote=False, because=(note,))
     version = registry.new_version(name)
-    _write(registry, key, name, version, learned, frozen, fitted, verdict, settings)
+    guard = (
+        evaluate_guard(
+            Tagger(starter_taxonomy(), starter_guard(), language_identifier(), fitted.model),
+            [message for message in load_guard_set() if message.part == "test"],
+        )
+        if human_only
+        else None
+    )
+    _write(registry, key, name, version, learned, frozen, fitted, verdict, settings, guard)
     if verdict.promote:
         registry.promote(name, version)
         registry.prune(name)
@@ -110,6 +123,7 @@ def _write(
     fitted: Fitted,
     verdict: Verdict,
     settings: Settings,
+    guard: GuardEvaluation | None = None,
 ) -> None:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     certificates = [asdict(guarantee) for guarantee in fitted.guarantees]
@@ -139,6 +153,7 @@ def _write(
         evaluation=verdict.challenger.to_json(),
         guarantees=certificates,
         verdict=verdict.to_json(),
+        guard=guard.to_json() if guard else None,
     )
     manifest = Manifest(
         name=name,

@@ -2,7 +2,7 @@
 
 from kb.policy.checker import CheckedFile, Violation, check, check_file, check_macro, check_rendered
 from kb.policy.message import Attachment, PolicyContext
-from kb.policy.rules import Rule, RuleSet, Severity, rule_set
+from kb.policy.rules import Rule, RuleSet, Severity, marketplaces, rule_set
 
 __all__ = [
     "Attachment",
@@ -16,5 +16,6 @@ __all__ = [
     "check_file",
     "check_macro",
     "check_rendered",
+    "marketplaces",
     "rule_set",
 ]

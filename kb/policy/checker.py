@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Violation:
     span: tuple[int, int]
     message: str
     remedy: str
+    judged_by: str
+    """Marketplace and version of the rule set: `amazon/2`."""
 
     @property
     def blocks(self) -> bool:
@@ -36,7 +38,7 @@ class Violation:
         return self.severity is Severity.BLOCK
 
     def to_json(self, file: str | Path) -> dict[str, Any]:
-        """The public form: file, rule, severity, span, message, remedy."""
+        """The public form: file, rule, severity, span, message, remedy, rule set."""
         return {
             "file": str(file),
             "rule": self.rule,
@@ -44,6 +46,7 @@ class Violation:
             "span": list(self.span),
             "message": self.message,
             "remedy": self.remedy,
+            "rule_set": self.judged_by,
         }
 
 
@@ -65,12 +68,14 @@ def check(
     locale = locale or language_identifier().identify(text[body_start:])
     message = Message(text, marketplace, kind, locale, context or PolicyContext(), body_start)
     found: dict[tuple[str, tuple[int, int]], Violation] = {}
-    for rule in (rules or rule_set(marketplace)).rules:
+    judge = rules or rule_set(marketplace)
+    for rule in judge.rules:
         if rule.applies is Applies.PROACTIVE and kind != Applies.PROACTIVE.value:
             continue
         for detector in rule.detectors:
             for span in detect(detector, message):
-                violation = Violation(rule.id, detector.severity or rule.severity, span, rule.message, rule.remedy)
+                severity = detector.severity or rule.severity
+                violation = Violation(rule.id, severity, span, rule.message, rule.remedy, judge.name)
                 kept = found.setdefault((rule.id, span), violation)
                 if violation.blocks and not kept.blocks:
                     found[rule.id, span] = violation
@@ -131,13 +136,7 @@ def check_macro(macro: Macro, *, marketplace: str | None = None) -> list[Violati
     fulfilment = macro.fields.when.get("order.fulfilment", (None,))
     context = PolicyContext(fulfilment=fulfilment[0] if len(fulfilment) == 1 else None)
     return [
-        Violation(
-            violation.rule,
-            violation.severity,
-            _body_span(rendered, violation.span),
-            violation.message,
-            violation.remedy,
-        )
+        replace(violation, span=_body_span(rendered, violation.span))
         for violation in check_rendered(macro, rendered, marketplace=marketplace, context=context)
     ]
 
@@ -161,7 +160,7 @@ class CheckedFile:
         return any(violation.blocks for violation in self.violations)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One entry per violation: file, rule, severity, span, message, remedy."""
+        """One entry per violation, as `Violation.to_json` writes it."""
         return [violation.to_json(self.path) for violation in self.violations]
 
 

@@ -15,17 +15,22 @@ from kb.policy.rules import Emails, Links, Phones
 Span = tuple[int, int]
 
 # Top-level domains that a bare "name.tld" is read as a link for; others need www. or a scheme.
-_BARE_DOMAINS = "com|net|org|info|biz|shop|store|online|eu|de|fr|es|it|uk|io|ly|me|be|nl|at|ch|pl|us|link|page"
+_BARE_DOMAINS = (
+    "com|net|org|info|biz|shop|store|online|eu|de|fr|es|it|uk|io|ly|me|be|nl|at|ch|pl|us|link|page|blog|app|site|web|"
+    "website|tech|xyz|club|dev|ai|co|tv|gl|gd|to|mx|ar|br|pt|ca|au|ie|lu|li|cat|gal|bzh|paris|berlin|example|help|"
+    "support|care|email|market|deals|gift|video|social"
+)
 _LINK = re.compile(
-    r"(?P<scheme>\b(?:https?|ftp|hxxps?)://)?(?P<host>(?:(?<![\w@.-])|(?<=://))"
-    rf"(?:www\.[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_BARE_DOMAINS})\b|(?<=://)[^\s/<>\"')\]]+))"
-    r"(?![\w@])(?P<path>(?::\d+)?[/?#][^\s<>\"')\]]*)?",
-    re.IGNORECASE,
+    r"(?P<scheme>\b(?i:https?|ftp|hxxps?)://)?(?P<host>(?:(?<![\w@.-])|(?<=://))"
+    rf"(?:(?i:www)\.[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)*(?=[\w-]*[^\W\d_])[\w-]+\.(?:{_BARE_DOMAINS}|{_BARE_DOMAINS.upper()})\b"
+    r"|(?<=://)[^\s/<>\"')\]]+))(?![\w@])(?P<path>(?::\d+)?[/?#][^\s<>\"')\]]*)?"
 )
 _SPELLED_LINK = re.compile(
-    r"\b[\w-]+\s*(?:[\[(]\s*(?:dot|punkt|point|punto|\.)\s*[\])]\s*|\s(?:dot|punkt|point|punto)\s)(?:com|net|org|info|shop)\b",
+    r"\b[\w-]+\s*(?:[\[(]\s*(?:dot|punkt|point|punto|\.)\s*[\])]\s*|\s(?:dot|punkt|point|punto)\s(?=com|net|org|info|shop))"
+    r"(?:com|net|org|info|shop|de|fr|es|it|uk|eu|example)\b",
     re.IGNORECASE,
 )
+_PICTURE_SOURCE = re.compile(r"<img\b[^>]*?\ssrc\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 _SPELLED_EMAIL = re.compile(
     r"\b[\w.+-]+\s*[\[({]\s*(?:at|@|arobase|chiocciola|arroba|klammeraffe|ät)\s*[\])}]\s*[\w-]+(?:\s*(?:\.|[\[(]?(?:dot|punkt|point|punto)[\])]?)\s*\w{2,})+"
@@ -42,14 +47,22 @@ _NOT_PHONES = (
     re.compile(r"(?:[€$£]|\b(?:EUR|USD|GBP)\b)\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£]|\b(?:EUR|USD|GBP)\b)"),
     re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{6,}\b"),
     re.compile(r"\b[A-Za-z]{1,6}[-_#/]\d[\w-]*"),
+    re.compile(r"\b\d?[A-Z]\d?(?: \d{2,4}){3,}|\b\d[A-Z](?: \d{2}){4,}"),
 )
+_ROW_GAP = re.compile(r"[\s,./–-]{0,3}(?:\d{1,3}[\s,./–-]{0,3})*")
 _CUE_REACH = 4
 _OWNER_REACH = 8
+_ID_REACH = 1
 
 
 def find_links(detector: Links, message: Message) -> Iterator[Span]:
     """Links to domains that are not allowed, links without https, and links in words."""
-    addresses = [match.span() for pattern in (_EMAIL, _SPELLED_EMAIL) for match in pattern.finditer(message.text)]
+    # Where a picture comes from is the picture rules' business.
+    addresses = [
+        match.span()
+        for pattern in (_EMAIL, _SPELLED_EMAIL, _PICTURE_SOURCE)
+        for match in pattern.finditer(message.text)
+    ]
     for match in _LINK.finditer(message.text):
         if any(start <= match.start() < end for start, end in addresses):
             continue
@@ -90,7 +103,9 @@ def find_phones(detector: Phones, message: Message) -> Iterator[Span]:
         (message.locale.upper(), *detector.regions) if message.locale.upper() in detector.regions else detector.regions
     )
     for region in dict.fromkeys(("ZZ", *regions)):
-        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
+        # With its country code a number that is not assigned (yet) is one as well.
+        leniency = Leniency.POSSIBLE if region == "ZZ" else Leniency.VALID
+        for match in PhoneNumberMatcher(text, region, leniency=leniency):
             span = (match.start, match.end)
             if any(span[0] < end and start < span[1] for start, end in found):
                 continue
@@ -100,9 +115,26 @@ def find_phones(detector: Phones, message: Message) -> Iterator[Span]:
             local = bare and written.startswith("0") and region == message.locale.upper()
             if sure or local or _word_near(message, detector.cue, span, _CUE_REACH):
                 found.add(span)
+    found.update(_spelled_out(detector, message))
     for span in sorted(found):
+        if _word_near(message, detector.ids, span, _ID_REACH, before=True):
+            continue
         if not _word_near(message, detector.excused_by, span, _OWNER_REACH):
             yield span
+
+
+def _spelled_out(detector: Phones, message: Message) -> Iterator[Span]:
+    """Rows of number words, and of such words and digits, that are long enough for a phone number."""
+    for lexicon in message.lexicons:
+        row: list[Span] = []
+        for span in [*message.find(lexicon, detector.digits), (len(message.folded.text), 0)]:
+            between = message.folded.text[row[-1][1] : span[0]] if row else ""
+            if row and (span[1] == 0 or not _ROW_GAP.fullmatch(between)):
+                if len(row) >= detector.spelled_length:
+                    yield message.folded.span(row[0][0], row[-1][1])
+                row = []
+            if span[1]:
+                row.append(span)
 
 
 def _mask(text: str, values: tuple[str, ...]) -> str:
@@ -114,8 +146,8 @@ def _mask(text: str, values: tuple[str, ...]) -> str:
     return text
 
 
-def _word_near(message: Message, name: str, span: Span, reach: int) -> bool:
-    """Whether a word of lexicon list ``name`` stands in the span's sentence, ``reach`` words away at most."""
+def _word_near(message: Message, name: str, span: Span, reach: int, *, before: bool = False) -> bool:
+    """Whether a word of list ``name`` stands in the span's sentence (``before`` it), ``reach`` words away at most."""
     folded = message.folded
     inside = [i for i, origin in enumerate(folded.origin) if span[0] <= origin < span[1]]
     if not inside:
@@ -123,7 +155,9 @@ def _word_near(message: Message, name: str, span: Span, reach: int) -> bool:
     here = (inside[0], inside[-1] + 1)
     start, end = message.sentence_around(here[0])
     for lexicon in message.lexicons:
-        for found in lexicon.find(name, folded):
+        for found in message.find(lexicon, name):
+            if before and found[0] >= here[0]:
+                continue
             if start <= found[0] < end and folded.words_between(found, here) <= reach:
                 return True
     return False

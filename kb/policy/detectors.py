@@ -11,13 +11,16 @@ from classifier.language import UNKNOWN, language_identifier
 from kb.policy.contacts import Span, find_emails, find_links, find_phones
 from kb.policy.lexicon import Lexicon
 from kb.policy.message import ORDER_ID, Message
+from kb.policy.pictures import find_pictures
 from kb.policy.rules import (
     Attachments,
+    Confirmation,
     CourtesyOnly,
     Detector,
     Language,
     LateContact,
     Length,
+    Misspelled,
     Near,
     OptedOut,
     OrderId,
@@ -27,6 +30,9 @@ from kb.policy.rules import (
     RepeatedRequest,
 )
 
+_QUOTED = re.compile(r"«[^«»\n]*»|„[^„“”\n]*[“”]|“[^“”\n]*”|\"[^\"\n]*\"|<[^<>\n]*>|\b(?:https?://|www\.)\S+|\S+@\S+")
+_SENTENCE = re.compile(r"[^.!?;:\n]+")
+_NUMBER = re.compile(r"\d[\d.,]*")
 _PARAGRAPH = re.compile(r"(?:[^\n]+\n?)+")
 
 
@@ -45,37 +51,60 @@ def _denied(lexicon: Lexicon, span: Span, message: Message) -> bool:
     return any(candidate.negated(span, message.folded) for candidate in own)
 
 
+def _excused(lists: tuple[str, ...], message: Message, start: int, end: int) -> bool:
+    return any(
+        start <= found[0] < end
+        for lexicon in message.lexicons
+        for name in lists
+        for found in message.find(lexicon, name)
+    )
+
+
 def _phrases(detector: Phrases, message: Message) -> Iterator[Span]:
     if detector.fulfilment and message.context.fulfilment != detector.fulfilment:
         return
     for lexicon in message.lexicons:
-        if detector.declared_language_only and lexicon.language != message.locale:
-            continue
-        for span in lexicon.find(detector.list, message.folded):
+        for span in message.find(lexicon, detector.list):
             if detector.negatable and _denied(lexicon, span, message):
                 continue
-            yield message.folded.span(*span)
+            if not _excused(detector.unless, message, 0, len(message.folded.text)):
+                yield message.folded.span(*span)
+
+
+def _misspelled(detector: Misspelled, message: Message) -> Iterator[Span]:
+    for lexicon in message.lexicons:
+        if lexicon.language == message.locale:
+            for span in lexicon.find_as_written(detector.list, message.lowered):
+                yield message.lowered.span(*span)
 
 
 def _near(detector: Near, message: Message) -> Iterator[Span]:
     folded = message.folded
+    whole = (0, len(folded.text))
+
+    def said(lexicon: Lexicon, name: str) -> list[Span]:
+        found = message.find(lexicon, name)
+        return found if name not in detector.negatable else [s for s in found if not _denied(lexicon, s, message)]
+
     for lexicon in message.lexicons:
-        spans: dict[str, list[Span]] = {
-            name: [
-                span
-                for span in lexicon.find(name, folded)
-                if name not in detector.negatable or not _denied(lexicon, span, message)
-            ]
-            for name in (detector.list, detector.other)
-        }
-        for first in spans[detector.list]:
-            for second in spans[detector.other]:
-                if folded.words_between(first, second) <= detector.within:
-                    yield folded.span(min(first[0], second[0]), max(first[1], second[1]))
+        # Most messages have nothing of one of the two lists: the second is searched only where the first is there.
+        firsts = said(lexicon, detector.list)
+        seconds = said(lexicon, detector.other) if firsts else []
+        for first in firsts if seconds else []:
+            sentence = message.sentence_around(first[0])
+            start, end = sentence if detector.same_sentence else whole
+            for second in seconds:
+                if start <= second[0] < end and folded.words_between(first, second) <= detector.within:
+                    if not _excused(
+                        detector.unless, message, *(sentence if detector.unless_in == "sentence" else whole)
+                    ):
+                        yield folded.span(min(first[0], second[0]), max(first[1], second[1]))
                     break
 
 
 def _pattern(detector: Pattern, message: Message) -> Iterator[Span]:
+    if detector.not_in_channel and message.context.channel == detector.not_in_channel:
+        return
     for match in detector.pattern.finditer(message.text):
         yield match.span()
 
@@ -86,17 +115,23 @@ def _length(detector: Length, message: Message) -> Iterator[Span]:
 
 
 def _language(detector: Language, message: Message) -> Iterator[Span]:
-    """Paragraph by paragraph where they are long enough, else the body as a whole."""
+    """Paragraph by paragraph and sentence by sentence where they are long enough, else the body as a whole.
+
+    What is quoted, tags and addresses say nothing about the language.
+    """
     body = message.body
     for value in sorted(message.context.other_language, key=len, reverse=True):
         if value:
             body = body.replace(value, " " * len(value))
-    pieces = [match.span() for match in _PARAGRAPH.finditer(body)]
-    long = [span for span in pieces if _letters(body[span[0] : span[1]]) >= detector.min_letters]
-    if not long and _letters(body) >= detector.min_letters // 2:
+    quoteless = _QUOTED.sub(lambda match: " " * len(match[0]), body)
+    pieces = [match.span() for match in _PARAGRAPH.finditer(quoteless)]
+    long = [span for span in pieces if _letters(quoteless[span[0] : span[1]]) >= detector.min_letters]
+    if not long and _letters(quoteless) >= detector.min_letters // 2:
         long = [(0, len(body))]
+    sentences = (match.span() for match in _SENTENCE.finditer(quoteless))
+    long += [span for span in sentences if _letters(quoteless[slice(*span)]) >= detector.sentence_letters]
     for start, end in long:
-        found = language_identifier().identify(body[start:end])
+        found = language_identifier().identify(quoteless[start:end])
         if found not in {UNKNOWN, message.locale}:
             yield message.body_start + start, message.body_start + len(body[:end].rstrip())
 
@@ -119,14 +154,41 @@ def _other_order(detector: OtherOrder, message: Message) -> Iterator[Span]:
                 yield match.span()
 
 
+def _says_something(substance: str, message: Message) -> bool:
+    """Whether the body asks a question, or says what this order needs."""
+    body = next((i for i, origin in enumerate(message.folded.origin) if origin >= message.body_start), 0)
+    return "?" in message.body or any(
+        found[0] >= body for lexicon in message.lexicons for found in message.find(lexicon, substance)
+    )
+
+
+def _confirmation(detector: Confirmation, message: Message) -> Iterator[Span]:
+    if _says_something(detector.substance, message):
+        return
+    for lexicon in message.lexicons:
+        for thing in message.find(lexicon, detector.list):
+            start, end = message.sentence_around(thing[0])
+            for status in message.find(lexicon, detector.other):
+                near = start <= status[0] < end and message.folded.words_between(thing, status) <= detector.within
+                if near and not _denied(lexicon, status, message):
+                    yield message.folded.span(min(thing[0], status[0]), max(thing[1], status[1]))
+                    break
+
+
 def _courtesy_only(detector: CourtesyOnly, message: Message) -> Iterator[Span]:
-    courtesies = [span for lexicon in message.lexicons for span in lexicon.find(detector.list, message.folded)]
+    if _says_something(detector.substance, message):
+        return
+    courtesies = [span for lexicon in message.lexicons for span in message.find(lexicon, detector.list)]
     body = [span for span in message.sentences if message.folded.origin[span[0]] >= message.body_start]
 
     def substantial(sentence: Span) -> bool:
-        words = message.folded.text[sentence[0] : sentence[1]].split()
-        return len(words) > detector.short_sentence and not any(
-            sentence[0] <= start < sentence[1] for start, _ in courtesies
+        text = message.folded.text[sentence[0] : sentence[1]]
+        if _NUMBER.search(ORDER_ID.sub("", text)):
+            return True
+        return (
+            len(text.split()) > detector.short_sentence
+            and not ORDER_ID.search(text)
+            and not any(sentence[0] <= start < sentence[1] for start, _ in courtesies)
         )
 
     if courtesies and body and not any(substantial(sentence) for sentence in body):
@@ -136,7 +198,7 @@ def _courtesy_only(detector: CourtesyOnly, message: Message) -> Iterator[Span]:
 def _repeated_request(detector: RepeatedRequest, message: Message) -> Iterator[Span]:
     if message.context.feedback_requests:
         for lexicon in message.lexicons:
-            for span in lexicon.find(detector.list, message.folded):
+            for span in message.find(lexicon, detector.list):
                 yield message.folded.span(*span)
 
 
@@ -160,6 +222,7 @@ def _attachments(detector: Attachments, message: Message) -> Iterator[Span]:
 
 _FINDERS: dict[str, Callable[[Any, Message], Iterator[Span]]] = {
     "phrases": _phrases,
+    "misspelled": _misspelled,
     "near": _near,
     "pattern": _pattern,
     "links": find_links,
@@ -170,6 +233,8 @@ _FINDERS: dict[str, Callable[[Any, Message], Iterator[Span]]] = {
     "order_id": _order_id,
     "other_order": _other_order,
     "courtesy_only": _courtesy_only,
+    "confirmation": _confirmation,
+    "pictures": find_pictures,
     "repeated_request": _repeated_request,
     "opted_out": _opted_out,
     "late_contact": _late_contact,

@@ -8,8 +8,9 @@ A phrase is a row of words, any case, accents optional:
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -75,6 +76,10 @@ class Lexicon(BaseModel):
         return {name: phrase_pattern(phrases) for name, phrases in self.lists.items() if phrases}
 
     @cached_property
+    def _compiled_as_written(self) -> dict[str, re.Pattern[str]]:
+        return {name: phrase_pattern(phrases, lower_case) for name, phrases in self.lists.items() if phrases}
+
+    @cached_property
     def _negations(self) -> list[tuple[int, re.Pattern[str]]]:
         return [(reach, phrase_pattern(words)) for reach, words in self.negators.items()]
 
@@ -90,6 +95,12 @@ class Lexicon(BaseModel):
         """Spans in the folded text of the phrases of list ``name``."""
         if pattern := self._compiled.get(name):
             for match in pattern.finditer(folded.text):
+                yield match.span()
+
+    def find_as_written(self, name: str, lowered: Folded) -> Iterator[tuple[int, int]]:
+        """Spans of the phrases of list ``name`` in a text with its accents, for which accents count."""
+        if pattern := self._compiled_as_written.get(name):
+            for match in pattern.finditer(lowered.text):
                 yield match.span()
 
     def negated(self, span: tuple[int, int], folded: Folded) -> bool:
@@ -108,9 +119,24 @@ class Lexicon(BaseModel):
         return after is not None and folded.words_between(span, after.span()) <= self.reach_after
 
 
-def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str]:
-    """One pattern for all ``phrases`` over folded text; the longest alternatives first."""
-    ordered = [fold(phrase) for phrase in sorted(phrases, key=len, reverse=True)]
+def lower_case(text: str) -> str:
+    """``text`` in lower case with straight apostrophes; accents stay."""
+    return unicodedata.normalize("NFC", text).lower().replace("’", "'")
+
+
+def lowered_with_origin(text: str) -> Folded:
+    """``text`` as `lower_case` writes it, with its positions."""
+    letters = [character.lower().replace("’", "'") for character in text]
+    origin = tuple(position for position, lowered in enumerate(letters) for _ in lowered)
+    return Folded("".join(letters), origin)
+
+
+def phrase_pattern(phrases: Sequence[str], as_text: Callable[[str], str] = fold) -> re.Pattern[str]:
+    """One pattern for all ``phrases`` over folded text; the longest alternatives first.
+
+    ``as_text`` is what was done to the text that the pattern will search.
+    """
+    ordered = [as_text(phrase) for phrase in sorted(phrases, key=len, reverse=True)]
     # One boundary before all alternatives keeps the engine from trying each of them inside of words.
     words = "|".join(f"(?:{_phrase(phrase)})" for phrase in ordered if re.match(r"\w", phrase))
     signs = [f"(?:{_phrase(phrase)})" for phrase in ordered if not re.match(r"\w", phrase)]

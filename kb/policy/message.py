@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from kb.policy.lexicon import Folded, Lexicon, fold_with_origin, starter_lexicons
+from kb.policy.lexicon import Folded, Lexicon, fold_with_origin, lowered_with_origin, starter_lexicons
 
 ORDER_ID = re.compile(r"(?<![\w-])\d{3}-\d{7}-\d{7}(?![\w-])")
 SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)|\n\s*\n|\n")
@@ -34,6 +34,8 @@ class PolicyContext:
     feedback_requests: int | None = None
     """How many review or feedback requests this order already had."""
     opted_out: bool | None = None
+    channel: str | None = None
+    """`email` where the message goes out as an e-mail, which may have HTML in it; anything else is plain text."""
     critical: bool = False
     """The order cannot be completed without this message."""
     completed_at: dt.datetime | None = None
@@ -66,10 +68,26 @@ class Message:
         """The text folded for the lexicons."""
         return fold_with_origin(self.text)
 
+    @cached_property
+    def lowered(self) -> Folded:
+        """The text in lower case with its accents."""
+        return lowered_with_origin(self.text)
+
     @property
     def lexicons(self) -> tuple[Lexicon, ...]:
         """Those of all languages."""
         return starter_lexicons()
+
+    def find(self, lexicon: Lexicon, name: str) -> list[tuple[int, int]]:
+        """Spans in the folded text of the phrases of a lexicon's list; looked for once however many rules ask."""
+        key = (lexicon.language, name)
+        if key not in self._found:
+            self._found[key] = list(lexicon.find(name, self.folded))
+        return self._found[key]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        return {}
 
     @cached_property
     def sentences(self) -> list[tuple[int, int]]:

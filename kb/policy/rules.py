@@ -51,9 +51,17 @@ class Phrases(_Detector):
     kind: Literal["phrases"]
     list: str
     negatable: bool = True
-    declared_language_only: bool = False
     fulfilment: str | None = None
     """Look only when the order is fulfilled so; silent where that is not known."""
+    unless: tuple[str, ...] = ()
+    """Lists whose phrases, anywhere in the message, show that it is about something else."""
+
+
+class Misspelled(_Detector):
+    """A phrase of a lexicon list in the message's language, accents counting."""
+
+    kind: Literal["misspelled"]
+    list: str
 
 
 class Near(_Detector):
@@ -65,6 +73,10 @@ class Near(_Detector):
     within: int = Field(ge=0)
     negatable: tuple[str, ...] = ()
     """Which of the two lists a denial takes away."""
+    same_sentence: bool = False
+    unless: tuple[str, ...] = ()
+    """Lists whose phrases excuse it: in the sentence of the finding, or anywhere in the message."""
+    unless_in: Literal["sentence", "message"] = "message"
 
 
 class Pattern(_Detector):
@@ -72,6 +84,8 @@ class Pattern(_Detector):
 
     kind: Literal["pattern"]
     pattern: Regex
+    not_in_channel: str | None = None
+    """A channel that may carry what the pattern finds."""
 
 
 class Links(_Detector):
@@ -94,6 +108,12 @@ class Phones(_Detector):
     kind: Literal["phones"]
     excused_by: str
     cue: str
+    ids: str
+    """Lexicon list of what stands right before a number that is an identifier."""
+    digits: str
+    """Lexicon list of the words for numbers, for a phone number that is spelled out."""
+    spelled_length: int = Field(ge=4)
+    """From how many number words in a row on they are a phone number."""
     regions: tuple[str, ...]
 
 
@@ -109,6 +129,8 @@ class Language(_Detector):
 
     kind: Literal["language"]
     min_letters: int = Field(ge=1)
+    sentence_letters: int = Field(ge=1)
+    """From how many letters on a single sentence is judged as well."""
 
 
 class OrderId(_Detector):
@@ -129,6 +151,27 @@ class CourtesyOnly(_Detector):
     kind: Literal["courtesy_only"]
     list: str
     short_sentence: int
+    substance: str
+    """Phrases that say something this order needs: a delay, a defect, a question to the buyer."""
+
+
+class Confirmation(_Detector):
+    """A message that tells that an order was received or shipped, and nothing that the buyer must know or do."""
+
+    kind: Literal["confirmation"]
+    list: str
+    other: str
+    within: int = Field(ge=0)
+    substance: str
+
+
+class Pictures(_Detector):
+    """Pictures in HTML or Markdown, by what they are."""
+
+    kind: Literal["pictures"]
+    of: tuple[Literal["linked_logo", "decoration", "product", "pixel", "insecure"], ...]
+    decoration: str
+    """Lexicon list of what a picture shows that is neither logo nor product."""
 
 
 class RepeatedRequest(_Detector):
@@ -162,6 +205,7 @@ class Attachments(_Detector):
 
 Detector = Annotated[
     Phrases
+    | Misspelled
     | Near
     | Pattern
     | Links
@@ -172,6 +216,8 @@ Detector = Annotated[
     | OrderId
     | OtherOrder
     | CourtesyOnly
+    | Confirmation
+    | Pictures
     | RepeatedRequest
     | OptedOut
     | LateContact
@@ -193,6 +239,7 @@ class Rule(BaseModel):
     message: str
     remedy: str
     source: tuple[str, ...]
+    """Codes of docs/domain.md, addresses of the marketplace's own policy, or `ours`."""
     note: str | None = None
 
 
@@ -206,13 +253,19 @@ class RuleSet(BaseModel):
     as_of: str
     rules: tuple[Rule, ...]
 
+    @property
+    def name(self) -> str:
+        """Marketplace and version, as results name it: `amazon/2`."""
+        return f"{self.marketplace}/{self.version}"
+
     @model_validator(mode="after")
     def _lists_exist(self) -> RuleSet:
         known = {name for lexicon in starter_lexicons() for name in lexicon.lists}
         for rule in self.rules:
             for detector in rule.detectors:
-                fields = ("list", "other", "excused_by", "cue")
+                fields = ("list", "other", "excused_by", "cue", "ids", "digits", "substance", "decoration")
                 named = {str(getattr(detector, field)) for field in fields if getattr(detector, field, None)}
+                named.update(getattr(detector, "unless", ()))
                 if unknown := named - known:
                     raise ValueError(f"rule {rule.id} names unknown lexicon lists {sorted(unknown)}")
         ids = [rule.id for rule in self.rules]
@@ -221,9 +274,12 @@ class RuleSet(BaseModel):
         return self
 
 
+def marketplaces() -> tuple[str, ...]:
+    """The marketplaces that have rules of their own."""
+    return tuple(sorted(file.stem for file in RULE_SETS.glob("*.yaml")))
+
+
 @cache
 def rule_set(marketplace: str) -> RuleSet:
     """The shipped rules of ``marketplace``; Amazon's, the strictest, where it has no rules of its own."""
-    path = RULE_SETS / f"{marketplace}.yaml"
-    known = {file.stem for file in RULE_SETS.glob("*.yaml")}
-    return load_yaml(path if marketplace in known else RULE_SETS / f"{STRICTEST}.yaml", RuleSet)
+    return load_yaml(RULE_SETS / f"{marketplace if marketplace in marketplaces() else STRICTEST}.yaml", RuleSet)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from kb.articles import Audience
-from kb.index import IndexLockedError, KnowledgeIndex
+from kb.health import Level
 from kb.knowledge import KnowledgeBase
-from kb.policy import check_file
-from service.console_output import note, out, print_json, progress_bar
+from kb.policy import check_file, marketplaces
+from kb.search import SearchResult
+from service.commands import articles
+from service.console_output import out, print_json, progress_bar
+from service.indexing import open_index, own_index
 from service.settings import load_settings
 from service.wiring import encoder_of
 
@@ -29,20 +32,26 @@ def add_to(app: typer.Typer) -> None:
     kb.command("sync")(sync)
     kb.command("check")(check)
     kb.command("search")(search)
+    kb.command("evaluate")(articles.evaluate)
+    kb.command("fit-search")(articles.fit_search)
+    kb.command("import")(articles.import_export)
     app.add_typer(kb, name="kb")
-    macros = typer.Typer(help="Macros and other messages: policy check.", no_args_is_help=True)
-    macros.command("check")(check_messages)
-    app.add_typer(macros, name="macros")
 
 
 def sync(
     folder: Annotated[Path | None, typer.Argument(help="content folder; the configured one when left out")] = None,
+    verify: Annotated[bool, typer.Option(help="audit the index in another process; rebuild a bad one")] = False,
+    json: Json = False,
 ) -> None:
     """Read articles and macros and bring the index up to date with the approved ones."""
     settings = load_settings(content=folder)
     knowledge = KnowledgeBase.load(settings.content)
-    with KnowledgeIndex.open(settings.index, encoder_of(settings)) as index, progress_bar() as step:
+    with open_index(settings, encoder_of(settings), verify=verify) as index, progress_bar() as step:
         rebuilt = knowledge.sync(index, lambda done, total: step("indexing passages", done, total))
+    if json:
+        counts = {"articles": len(knowledge.articles), "macros": len(knowledge.macros)}
+        print_json({**counts, **asdict(rebuilt)})
+        return
     out.print(
         f"{len(knowledge.articles)} articles, {len(knowledge.macros)} macros; {rebuilt.passages} passages indexed"
         + (f", {rebuilt.encoded} of them new" if rebuilt.changed else ", nothing changed")
@@ -50,16 +59,19 @@ def sync(
 
 
 def check(json: Json = False) -> None:
-    """Find what is missing or stale: locales, approvals, links, review dates. Exit code 1 with findings."""
+    """Find what is missing, stale or never found: locales, approvals, links, reviews. Exit code 1 with errors."""
     settings = load_settings()
-    findings = KnowledgeBase.load(settings.content).check(date.today())
+    knowledge = KnowledgeBase.load(settings.content)
+    with own_index(settings, encoder_of(settings), knowledge):
+        findings = knowledge.check(date.today())
+    errors = sum(finding.level is Level.ERROR for finding in findings)
     if json:
         print_json([finding.to_json() for finding in findings])
     else:
         for finding in findings:
-            out.print(str(finding), markup=False, highlight=False)
-        out.print(f"{len(findings)} findings")
-    if findings:
+            out.print(f"{finding.level}: {finding}", markup=False, highlight=False)
+        out.print(f"{errors} errors, {len(findings) - errors} warnings")
+    if errors:
         raise typer.Exit(1)
 
 
@@ -67,6 +79,7 @@ def search(
     question: Annotated[str, typer.Argument(help="what a customer asks")],
     locale: Annotated[str, typer.Option(help="language of the answer")] = "en",
     marketplace: Annotated[str | None, typer.Option(help="only what holds there")] = None,
+    audience: Annotated[Audience, typer.Option(help="who asks; agents see more")] = Audience.CUSTOMER,
     k: Annotated[int, typer.Option("-k", min=1, max=20, help="answers at most")] = 3,
     explain: Annotated[bool, typer.Option(help="show why")] = False,
     json: Json = False,
@@ -74,49 +87,57 @@ def search(
     """Passages that answer a question, best first; none where nothing does."""
     settings = load_settings()
     knowledge = KnowledgeBase.load(settings.content)
-    with _own_index(settings.index, knowledge):
-        found = knowledge.search(question, locale, audience=Audience.CUSTOMER, marketplace=marketplace, k=k)
+    with own_index(settings, encoder_of(settings), knowledge):
+        found = knowledge.search(question, locale, audience=audience, marketplace=marketplace, k=k)
+        nearest = knowledge.hybrid.ranked(question, locale, audience=audience, marketplace=marketplace, k=k)
+        answer_from = knowledge.hybrid.settings.answer_from
     if json:
         print_json([result.to_json(explain) for result in found])
         return
     if not found:
         out.print("nothing answers this")
-        return
-    for result in found:
-        row = result.to_json(explain)
+        if explain and nearest:
+            out.print(f"Nearest; a passage is an answer from a probability of {answer_from:.0%} on:\n")
+    for result in found or (nearest if explain else []):
         fallback = f", in {result.fallback}" if result.fallback else ""
-        out.print(f"[bold]{result.passage.title}[/] / {result.passage.heading} ({result.probability:.0%}{fallback})")
+        heading = escape(f"{result.passage.title} / {result.passage.heading}")
+        out.print(f"[bold]{heading}[/] ({result.probability:.0%}{fallback})")
         out.print(result.passage.text, markup=False)
         if explain:
-            out.print(row["explain"])
+            for line in _why(result):
+                out.print(f"  {line}", markup=False, highlight=False)
         out.print()
 
 
-@contextmanager
-def _own_index(folder: Path, knowledge: KnowledgeBase) -> Iterator[None]:
-    """Search in the index; in a copy made for the moment while a running service owns it."""
-    encoder = encoder_of(load_settings())
-    try:
-        index = KnowledgeIndex.open(folder, encoder)
-    except IndexLockedError:
-        note("the index is in use by a running service; searching in a copy made now")
-        with TemporaryDirectory() as copy, KnowledgeIndex.open(Path(copy), encoder) as index:
-            knowledge.sync(index)
-            yield
-        return
-    with index:
-        knowledge.sync(index)
-        yield
+def _why(result: SearchResult) -> Iterator[str]:
+    parts, weights = result.parts, result.parts.weights
+    yield f"score {result.score:.3f}, of {weights.dense:.0%} meaning, {weights.asked:.0%} known questions, " + (
+        f"{weights.lexical:.0%} words"
+    )
+    yield f"meaning {parts.cosine:.3f} (cosine)"
+    if parts.asked is not None:
+        yield f"nearest known question {parts.asked:.3f}; one that no article answers {parts.unanswered:+.3f}"
+    yield f"words {parts.lexical:.3f}: {', '.join(parts.terms) or 'none in common'}"
+    yield f"ahead of any other article by {parts.margin:+.3f}"
+    scope = parts.scope
+    yield f"among {parts.passages} passages in '{scope.locale}' for {scope.audience}s on {scope.marketplace or 'any'}"
+    if result.fallback:
+        yield f"in the fallback language '{result.fallback}', because nothing in the language asked for answers"
 
 
 def check_messages(
     files: Annotated[list[Path], typer.Argument(help="text files; may start with 'Subject: ...' and an empty line")],
-    marketplace: Annotated[str, typer.Option(help="whose rules")] = "amazon",
+    marketplace: Annotated[str, typer.Option(help="whose rules: amazon, ebay, walmart or generic")] = "amazon",
     kind: Annotated[str, typer.Option(help="reply or proactive")] = "reply",
     locale: Annotated[str | None, typer.Option(help="the buyer's language")] = None,
     json: Json = False,
 ) -> None:
     """Check messages against a marketplace's rules. Exit code 1 when one is blocked."""
+    if marketplace not in marketplaces():
+        known = ", ".join(marketplaces())
+        raise typer.BadParameter(
+            f"there are no rules for {marketplace!r}; choose one of: {known}", param_hint="--marketplace"
+        )
     checked = [check_file(path, marketplace=marketplace, kind=kind, locale=locale) for path in files]
     if json:
         print_json([violation for file in checked for violation in file.to_json()])

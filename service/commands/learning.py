@@ -20,7 +20,7 @@ from service.settings import load_settings
 from service.wiring import encoder_of, open_desk, registry_of
 from training.corpus import STARTER_CORPUS, Example, load_corpus, load_labelled
 from training.desk_labels import confirmed_examples
-from training.evaluation import Evaluation, evaluate
+from training.evaluation import Evaluation, evaluate, evaluate_with_unknown
 from training.retraining import REASONS_MODEL, Outcome, load_model, train_any
 from training.retraining import retrain as fit_and_judge
 from training.shift import Shift, compare_periods, parse_period
@@ -86,6 +86,7 @@ def evaluate_command(
     label: Annotated[str, typer.Option(help="column with the label")] = "label",
     model: Annotated[str, typer.Option(help="name of the model")] = REASONS_MODEL,
     version: Annotated[str | None, typer.Option(help="version; the serving one when left out")] = None,
+    unknown: Annotated[str | None, typer.Option(help="label of rows that belong to no label of the model")] = None,
     json: Json = False,
 ) -> None:
     """Measure a model on labelled texts that it has not learned from."""
@@ -94,7 +95,14 @@ def evaluate_command(
         fail(f"--data is needed to evaluate '{model}'")
     loaded, model_id = load_model(registry_of(settings), SigningKey.read(settings.signing_key), model, version)
     examples = load_labelled(data, text, label) if data else _frozen_starter()
-    figures = evaluate(loaded, examples, _human_only() & set(loaded.labels))
+    dangerous = _human_only() & set(loaded.labels)
+    if unknown:
+        try:
+            figures = evaluate_with_unknown(loaded, examples, unknown, dangerous)
+        except ValueError as error:
+            fail(str(error))
+    else:
+        figures = evaluate(loaded, examples, dangerous)
     if json:
         print_json({"model": model_id, **figures.to_json()})
     else:
@@ -215,6 +223,8 @@ def _show(model_id: str, figures: Evaluation) -> None:
         f"{model_id}: accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}, calibration error "
         f"{figures.ece:.3f}, tagged {figures.coverage:.1%} with {wrong} wrong (n = {figures.n})"
     )
+    if figures.unknown_auroc is not None:
+        out.print(f"familiarity ranks known texts above unknown ones: AUROC {figures.unknown_auroc:.3f}")
     if figures.per_language:
         table = Table("language", "n", "accuracy", "macro-F1", "tagged", "wrong when tagged")
         for language, f in figures.per_language.items():

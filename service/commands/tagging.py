@@ -1,4 +1,4 @@
-"""`paretodesk tag`: tickets in, JSON Lines out."""
+"""`paretodesk tag`: tickets in, JSON Lines out; `paretodesk explain`: why."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
+from classifier.explanation import explain
+from classifier.features import feature_text
 from classifier.tagger import Tag
 from desk.tabular import Row, TableError, column_key, open_table
 from service.bulk import tag_in_bulk
-from service.console_output import fail, note, progress_bar
+from service.console_output import fail, note, out, print_json, progress_bar
 from service.settings import load_settings
 from service.wiring import encoder_of, tagger_of
 
@@ -31,6 +35,7 @@ MAX_BYTES = 1_048_576
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command("tag")(tag)
+    app.command("explain")(explain_command)
 
 
 def tag(
@@ -68,6 +73,36 @@ def tag(
     if reader.rejected:
         note(f"{reader.rejected} rows could not be read")
         raise typer.Exit(1)
+
+
+def explain_command(
+    body: Annotated[str, typer.Argument(help="the message")],
+    subject: Annotated[str, typer.Option(help="its subject")] = "",
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Why a message gets its tag: the words and sentences that moved it, and the labelled tickets it resembles."""
+    settings = load_settings()
+    current = tagger_of(settings, encoder_of(settings))
+    if current.tagger.model is None:
+        fail(current.problem or "no model serves")
+    text = feature_text(subject, body)
+    if not text:
+        fail("the message has no words of its own; give a text")
+    why = explain(current.tagger.model, text)
+    if json:
+        print_json(why.to_json())
+        return
+    out.print(f"[bold]{why.label}[/] rather than {why.against}: log-odds {why.log_odds:+.2f}")
+    for title, effects in (("word", why.words), ("sentence", why.sentences)):
+        table = Table(title, "log-odds")
+        for effect in effects:
+            table.add_row(escape(effect.text), f"{effect.effect:+.2f}")
+        if effects:
+            out.print(table)
+    table = Table("nearest labelled tickets", "label", "similarity")
+    for ticket in why.nearest:
+        table.add_row(escape(ticket.text), ticket.label, f"{ticket.similarity:.2f}")
+    out.print(table)
 
 
 def _stdin(folder: Path) -> Path:

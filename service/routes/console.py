@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb.policy import PolicyContext, check
+from kb.policy import check
+from kb.suggestions import policy_context
 from service.pages import page
 from service.problems import ProblemError
 from service.routes.dependencies import ServicesDep, Staff
-from service.suggesting import locale_of, state_json, suggestions_for, ticket_json
+from service.suggesting import locale_of, order_facts, state_json, suggestions_for, ticket_json
 
 router = APIRouter(tags=["console"], dependencies=[Staff])
 PAGE_SIZE = 50
@@ -116,7 +117,7 @@ def reply(ticket_id: str, act: Reply, services: ServicesDep) -> dict[str, Any]:
         marketplace=marketplace,
         kind="reply",
         locale=locale_of(services, view),
-        context=PolicyContext(order_id=view.ticket.order_id),
+        context=policy_context(order_facts(services, view)),
     )
     if blocking := [violation for violation in violations if violation.blocks]:
         broken = [{"rule": v.rule, "message": v.message, "remedy": v.remedy, "span": list(v.span)} for v in blocking]

@@ -1,4 +1,4 @@
-"""`POST /v1/tag`: tag one or up to 1,000 texts without storing them."""
+"""`POST /v1/tag`: tag one or up to 1,000 texts without storing them; `POST /v1/explain`: why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifier.explanation import explain
+from classifier.features import feature_text
+from service.problems import ProblemError
 from service.routes.dependencies import ServicesDep, Staff
 
 MAX_TEXTS = 1_000
@@ -40,3 +43,14 @@ def tag(request: TextIn | TextsIn, services: ServicesDep) -> dict[str, Any]:
     tags = services.tagger.tag_many([(text.subject, text.body) for text in texts])
     answers = [{"id": text.id, **tag.to_json()} for text, tag in zip(texts, tags, strict=True)]
     return {"tags": answers} if isinstance(request, TextsIn) else answers[0]
+
+
+@router.post("/explain")
+def explain_tag(request: TextIn, services: ServicesDep) -> dict[str, Any]:
+    """Why a text (``{subject?, body}``) gets its tag: words, sentences and the nearest labelled tickets."""
+    model, text = services.tagger.tagger.model, feature_text(request.subject, request.body)
+    if model is None:
+        raise ProblemError(503, services.tagger.problem or "no model serves; train one with 'paretodesk train'")
+    if not text:
+        raise ProblemError(422, "body: the message has no words of its own; send a text")
+    return {"id": request.id, **explain(model, text).to_json()}

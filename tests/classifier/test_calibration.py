@@ -4,7 +4,14 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from classifier.abstention import CERTAIN, control_risk, error_upper_bound
-from classifier.calibration import expected_calibration_error, fit_fusion, fuse
+from classifier.calibration import (
+    ConfidenceMap,
+    expected_calibration_error,
+    fit_confidence_map,
+    fit_fusion,
+    fuse,
+    reliability,
+)
 
 TARGET, DELTA = 0.1, 0.05
 
@@ -129,3 +136,51 @@ def test_calibration_error_of_known_figures() -> None:
     # Bin of 0.6: accuracy 0.6, no gap; bin of 0.9: accuracy 0.8, gap 0.1; half of the tickets each.
     assert expected_calibration_error(confidence, correct, bins=2) == pytest.approx(0.05)
     assert np.isnan(expected_calibration_error(np.empty(0), np.empty(0, dtype=bool)))
+
+
+def overconfident(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences near 1 that are right less often than they say, in a way no temperature mends."""
+    confidence = random.beta(5, 1, n)
+    return confidence, random.random(n) < confidence**1.5
+
+
+@pytest.fixture(scope="module")
+def drawn() -> ConfidenceMap:
+    random = np.random.default_rng(1)
+    confidence, correct = overconfident(random, 4_000)
+    return fit_confidence_map(confidence, correct, np.array_split(random.permutation(4_000), 5))[0]
+
+
+def test_a_map_is_drawn_where_confidence_misleads(drawn: ConfidenceMap) -> None:
+    assert drawn.method != "temperature"
+    confidence, correct = overconfident(np.random.default_rng(2), 20_000)
+    assert expected_calibration_error(drawn(confidence), correct) < expected_calibration_error(confidence, correct) / 2
+
+
+def test_confidence_that_is_right_already_stays(drawn: ConfidenceMap) -> None:
+    random = np.random.default_rng(3)
+    confidence = random.uniform(0.3, 1, 4_000)
+    chosen, losses = fit_confidence_map(
+        confidence, random.random(4_000) < confidence, np.array_split(random.permutation(4_000), 5)
+    )
+    assert losses[chosen.method] <= losses["temperature"]
+    grid = np.linspace(0.4, 0.95, 20)
+    assert np.abs(chosen(grid) - grid).max() < 0.08
+
+
+def test_calibrated_rows_keep_their_order_and_sum_to_one(drawn: ConfidenceMap) -> None:
+    rows = np.random.default_rng(4).dirichlet(np.full(6, 0.3), 2_000)
+    calibrated = drawn.apply(rows)
+    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+    np.testing.assert_array_equal(calibrated.argmax(axis=1), rows.argmax(axis=1))
+    assert (calibrated >= 0).all()
+    assert drawn.apply(rows[:0]).shape == (0, 6)
+    np.testing.assert_allclose(drawn.apply(np.array([[1.0, 0.0]])), [[1.0, 0.0]])
+
+
+def test_the_reliability_diagram_counts_every_ticket_once() -> None:
+    confidence, correct = overconfident(np.random.default_rng(5), 95)
+    points = reliability(confidence, correct)
+    assert sum(n for _, _, n in points) == 95
+    assert [said for said, _, _ in points] == sorted(said for said, _, _ in points)
+    assert reliability(confidence[:0], correct[:0]) == []

@@ -184,3 +184,66 @@ def test_a_megabyte_of_digits_takes_reasonable_time(text: str) -> None:
     start = time.process_time()
     find_entities(text)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "number"),
+    [
+        ("en", "Where is order 48213 please?", "48213"),
+        ("en", "order number is AB-48213", "AB-48213"),
+        ("fr", "ma commande n° 48213 n'arrive pas", "48213"),
+        ("de", "Meine Bestellnummer lautet 48213.", "48213"),
+        ("es", "mi pedido es el 48213", "48213"),
+        ("it", "n. ordine 48213", "48213"),
+    ],
+)
+def test_a_number_right_behind_a_word_for_order_is_the_order(language: str, text: str, number: str) -> None:
+    assert found(text, language)["order_id"] == [number]
+
+
+@pytest.mark.parametrize(
+    "text", ["in order to pay 5000 pounds", "the order of 2024", "order 2 kettles", "Bestellung 12.03.2026", "48213"]
+)
+def test_other_numbers_near_an_order_are_none(text: str) -> None:
+    assert "order_id" not in found(text)
+
+
+POSTCODES = [
+    ("London NW1 6XE", "NW1 6XE"),
+    ("norwich nr2 3qx please", "nr2 3qx"),
+    ("Abilene TX 79605", "79605"),
+    ("Chicago, IL 60657-4412", "60657-4412"),
+    ("my eircode is D15 X4K9", "D15 X4K9"),
+    ("12 rue Victor Hugo, 69002 Lyon", "69002"),
+    ("27, avenue Leman, B-4000 Liège", "B-4000"),
+    ("Québec G1V 2M2", "G1V 2M2"),
+    ("Salzachweg 14/3\n5400 Hallein", "5400"),
+    ("Dorfstrasse 7, CH-3920 Zermatt", "CH-3920"),
+    ("el código postal es 08038", "08038"),
+    ("via Garibaldi 18, CAP 20121", "20121"),
+    ("piazza garibaldi 9 73100 lecce", "73100"),
+]
+
+
+@pytest.mark.parametrize(("text", "postcode"), POSTCODES)
+def test_a_postcode_is_known_by_its_country_and_place(text: str, postcode: str) -> None:
+    assert found(text)["postcode"] == [postcode]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Akku mit 12000 mAh und 20000 Umdrehungen",
+        "the Galaxy S23 8GB in black",
+        "Bosch GSR 12V-35, part 0601",
+        "since March 2024 Amazon says no",
+        "205/55 R16 91V",
+    ],
+)
+def test_other_numbers_are_no_postcodes(text: str) -> None:
+    assert "postcode" not in found(text)
+
+
+@pytest.mark.parametrize("number", ["GB 980 7806 84", "BE 0428.759.497", "ES A13585625", "ATU13585627"])
+def test_a_vat_number_may_be_grouped(number: str) -> None:
+    assert found(f"VAT {number}, thanks")["vat_id"] == [number]

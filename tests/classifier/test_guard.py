@@ -310,6 +310,8 @@ def test_only_the_first_two_hundred_thousand_characters_are_read() -> None:
 
 def test_no_pattern_holds_a_gap_or_repeated_group_without_a_bound() -> None:
     unbounded = re.compile(r"\.[*+]|\)[*+]|\][*+]")
-    rules = load_yaml(RULES_FILE, GuardRules).rules
-    found = [(rule.id, p) for rule in rules for p in (*rule.any, *rule.unless) if unbounded.search(p)]
+    file = load_yaml(RULES_FILE, GuardRules)
+    patterns = [(rule.id, pattern) for rule in file.rules for pattern in (*rule.any, *rule.unless)]
+    patterns += [(like.id, pattern) for like in file.look_alikes for pattern in like.any]
+    found = [(owner, pattern) for owner, pattern in patterns if unbounded.search(pattern)]
     assert found == []

@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from benchmarks.reading import language_accuracy
 from classifier.language import UNKNOWN, language_identifier
 from training.corpus import Example
 
@@ -77,3 +78,26 @@ def test_almost_every_starter_ticket_is_recognised(corpus: list[Example]) -> Non
         seen[example.locale] += 1
         right[example.locale] += identify(f"{example.subject}\n{example.body}") == example.locale
     assert {code: round(right[code] / n, 3) for code, n in seen.items() if right[code] / n < 0.98} == {}
+
+
+def test_messages_of_two_to_six_words_are_recognised() -> None:
+    accuracy = language_accuracy()
+    assert set(accuracy) == {"en", "fr", "de", "es", "it"}
+    assert sum(accuracy.values()) / len(accuracy) > 0.97
+    assert min(accuracy.values()) > 0.92
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi, mein Paket ist still nicht da, please help",
+        "Hola, my order no ha llegado",
+        "Bonjour, where is mon colis please",
+        "ciao, tracking dice delivered ma nothing",
+        "No me llega el parcel, refund please",
+        "jai pas recu le tracking number, plz refund",
+    ],
+)
+def test_a_message_in_two_languages_is_in_one_that_the_desk_works_in(text: str) -> None:
+    identifier = language_identifier()
+    assert identifier.supported(identifier.identify(text))

@@ -1,7 +1,9 @@
 import re
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -208,3 +210,23 @@ def test_sentences_and_lines_are_split_in_order() -> None:
 def test_features_name_identifiers_without_repeating_them() -> None:
     text = feature_text("", "Order 123-4567890-1234567, see https://x.example/a?b=1 or mail ada@x.example, @shop #4711")
     assert text == "Order 000 , see link or mail email , 000"
+
+
+HABITS = yaml.safe_load((Path(__file__).parent / "data" / "mail_habits.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", HABITS["words"])
+@pytest.mark.parametrize("habit", HABITS["habits"])
+def test_of_what_programs_and_marketplaces_wrap_the_customers_words_are_left(habit: str, language: str) -> None:
+    wrapped = HABITS["habits"][habit][language]
+    words = HABITS["words"][language]
+    assert [own(wrapped.replace("{words}", text)) for text in words] == words
+
+
+def test_a_quoted_wrapper_below_the_words_takes_none_of_them() -> None:
+    history = HABITS["habits"]["amazon"]["en"].replace("{words}", "old words")
+    assert own(f"{WORDS}\n\n{HISTORY['en']}\n{history}") == WORDS
+
+
+def test_a_line_that_looks_like_one_field_of_a_header_is_kept() -> None:
+    assert own("From: me\nwith thanks for the lamp") == "From: me\nwith thanks for the lamp"

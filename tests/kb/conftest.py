@@ -68,7 +68,7 @@ def write_macro(tmp_path: Path) -> Callable[..., Path]:
             "marketplace": "any",
             "kind": "reply",
             "when": "{}",
-            "status": "approved",
+            "status": "locked",
             "approver": "Ben",
             "body": "Hello {{ buyer.name }},\n\nyour order {{ order.id }} is with {{ shipment.carrier }}.",
         }

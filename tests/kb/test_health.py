@@ -1,6 +1,7 @@
 import datetime as dt
 
 from kb.health import Level
+from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase
 
 TODAY = dt.date(2025, 6, 1)
@@ -67,3 +68,50 @@ def test_a_draft_that_breaks_the_policy_only_warns(write_article, write_macro, t
     write_article()
     write_macro(status="draft", body="Contact us on WhatsApp.")
     assert [finding.level for finding in found(tmp_path, "policy")] == [Level.WARNING]
+
+
+def test_links_in_code_are_no_links_and_a_missing_picture_is_broken(write_article, write_macro, tmp_path):
+    write_macro()
+    path = write_article(
+        body="## One\n\n`[code](nowhere.md)`\n\n```\n[code](nowhere.md)\n```\n\n![here](a.png) and\n![gone](b.png)\n\n"
+        "[by reference][there]\n\n[there]: nowhere.md"
+    )
+    (path.parent / "a.png").write_bytes(b"x")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    findings = found(tmp_path, "broken-link")
+    assert [lines[finding.line - 1] for finding in findings] == ["![gone](b.png)", "[by reference][there]"]
+
+
+def test_assisted_reasons_without_an_article_are_warnings(write_article, write_macro, tmp_path):
+    write_article()
+    write_macro()
+    levels = {finding.message: finding.level for finding in found(tmp_path, "no-article")}
+    assert levels["no approved customer article for the assisted reason not_received in en"] is Level.WARNING
+    assert levels["no approved customer article for the self-service reason refund_status in en"] is Level.ERROR
+    assert not [message for message in levels if "legal_or_ip" in message or " other " in message]
+
+
+def test_an_article_that_no_query_reaches_is_a_warning_once_there_is_an_index(
+    write_article, write_macro, tmp_path, encoder
+):
+    write_macro()
+    for name in ("a", "b", "c"):
+        write_article(name, title="Where is my parcel", body="## Where is my parcel\n\nOpen Your Orders and track it.")
+    lost = write_article("lost", title="Where is my parcel", body="## Zebra\n\nStripes of animals in Africa.")
+    questions = tmp_path / "questions" / "en.jsonl"
+    questions.parent.mkdir()
+    row = '{"id": "1", "locale": "en", "question": "zebra stripes", "article": "%s"}'
+    questions.write_text(row % "gone", encoding="utf-8")
+    base = KnowledgeBase.load(tmp_path)
+    assert not [finding for finding in base.check(TODAY) if finding.check == "unreached"]
+    [unknown] = [finding for finding in base.check(TODAY) if finding.check == "unknown-article"]
+    assert unknown.message == "question 1 names gone, which is no approved article"
+    with KnowledgeIndex.open(tmp_path / "index", encoder) as index:
+        base.sync(index)
+    [unreached] = [finding for finding in base.check(TODAY) if finding.check == "unreached"]
+    assert (unreached.file, unreached.line, unreached.level) == (lost, 5, Level.WARNING)
+    questions.write_text(row % "lost", encoding="utf-8")
+    base = KnowledgeBase.load(tmp_path)
+    with KnowledgeIndex.open(tmp_path / "index", encoder) as index:
+        base.sync(index)
+    assert not [finding for finding in base.check(TODAY) if finding.check == "unreached"]

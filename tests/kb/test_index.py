@@ -1,6 +1,10 @@
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +12,11 @@ import pytest
 
 from classifier.encoders import Encoder
 from kb.articles import Audience, Passage, load_articles
-from kb.index import IndexAuditError, IndexLockedError, KnowledgeIndex
+from kb.chroma import connect, disconnect
+from kb.index import IndexAuditError, IndexLockedError, KnowledgeIndex, KnowledgeIndexError
+from kb.index_audit import folder_problem
 from kb.scope import Scope
+from kb.vectors import views_digest
 
 
 @pytest.fixture
@@ -71,11 +78,15 @@ def test_an_unchanged_rebuild_does_nothing_and_a_change_encodes_only_what_change
 def test_a_deleted_passage_leaves_the_disk(passages, folder, encoder):
     with KnowledgeIndex.open(folder, encoder) as index:
         index.rebuild(passages)
+        stored = {name: vector.astype("<f4").tobytes() for name, vector in zip(*index.vectors(), strict=True)}
         index.rebuild(passages[:-1])
         assert passages[-1].id not in index.vectors()[0]
     held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert passages[0].id.encode() in held
-    assert passages[-1].id.encode() not in held
+    for trace in (passages[-1].id, passages[-1].text, views_digest(passages[-1])):
+        assert trace.encode() not in held
+    assert stored[passages[0].id] in held
+    assert stored[passages[-1].id] not in held
 
 
 def test_the_index_is_there_after_reopening_and_the_pointer_names_it(passages, folder, encoder):
@@ -105,6 +116,107 @@ def test_a_second_owner_is_refused_also_from_another_process(passages, folder, e
         )
         assert "stop it, or use another folder" in done.stdout
     KnowledgeIndex.open(folder, encoder).close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    """The address of a real `chroma run`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = tmp_path_factory.mktemp("chroma")
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(home), "--port", str(port)]
+    with subprocess.Popen(
+        [*command, "--host", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    ) as run:
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+                assert run.poll() is None, "chroma run ended"
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            run.terminate()
+
+
+def test_a_chroma_server_holds_the_index_for_several_processes_and_forgets_what_was_deleted(passages, encoder, server):
+    with KnowledgeIndex.connect(server, encoder) as first, KnowledgeIndex.connect(server, encoder) as second:
+        built = first.rebuild(passages)
+        assert (built.changed, built.passages, built.encoded) == (True, 6, 6)
+        assert not second.rebuild(passages).changed
+        assert second.count == 6
+        vector = encoder.encode(["How do I send it back?"])[0]
+        assert second.search(vector, Scope("en", marketplace="amazon"), k=1)[0].passage_id == "en/return#1"
+        rebuilt = second.rebuild(passages[:-1])
+        assert (rebuilt.changed, rebuilt.encoded) == (True, 0)
+        assert not first.rebuild(passages[:-1]).changed
+        assert passages[-1].id not in first.vectors()[0]
+    with KnowledgeIndex.connect(server, encoder) as again:
+        assert again.count == 5
+        assert again.missing(passages) == 1
+    client = connect(server)
+    [collection] = client.list_collections()
+    collection.delete(ids=[passages[0].id])
+    disconnect(client)
+    with KnowledgeIndex.connect(server, encoder) as damaged:
+        assert damaged.count == 0
+        assert damaged.rebuild(passages).passages == 6
+    client = connect(server)
+    assert len(client.list_collections()) == 1
+    disconnect(client)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:9", "does not answer .* `chroma run`"),
+        ("ftp://x", "not the address of a server"),
+        ("http://x:99999", "no usable port"),
+    ],
+)
+def test_a_server_that_cannot_be_used_says_what_to_do(encoder, url, said):
+    with pytest.raises(KnowledgeIndexError, match=said):
+        KnowledgeIndex.connect(url, encoder)
+
+
+def test_an_index_whose_owner_ended_badly_is_audited_by_another_process_and_serves_on(
+    passages, folder, encoder, monkeypatch
+):
+    audited: list[Path] = []
+
+    def watched(build: Path, count: int) -> str | None:
+        audited.append(build)
+        return folder_problem(build, count)
+
+    monkeypatch.setattr("kb.storage.folder_problem", watched)
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+    KnowledgeIndex.open(folder, encoder).close()
+    assert audited == []
+    (folder / "owner.pid").write_text("1", encoding="utf-8")
+    with KnowledgeIndex.open(folder, encoder) as index:
+        assert audited == builds(folder)
+        assert index.count == 6
+
+
+def test_a_damaged_vector_file_is_found_by_the_audit_and_rebuilt_into_a_new_folder(passages, folder, encoder):
+    with KnowledgeIndex.open(folder, encoder) as index:
+        index.rebuild(passages)
+    [build] = builds(folder)
+    pointer = folder / "current.json"
+    said = json.loads(pointer.read_text(encoding="utf-8"))
+    pointer.write_text(json.dumps({**said, "passages": 7}), encoding="utf-8")
+    assert folder_problem(build, 7) == "has 6 of 7 passages"
+    for path in build.glob("*.sqlite3*"):
+        path.write_bytes(b"\x00" * 100)
+    assert folder_problem(build, 6)
+    with KnowledgeIndex.open(folder, encoder, verify=True) as index:
+        assert index.count == 0
+        index.rebuild(passages)
+    [fresh] = builds(folder)
+    assert fresh != build
+    assert folder_problem(fresh, 6) is None
 
 
 @pytest.mark.parametrize("damage", ["pointer", "files", "foreign"])

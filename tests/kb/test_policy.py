@@ -137,6 +137,57 @@ def test_invisible_characters_do_not_hide_a_phrase():
     assert rules_of("Contact us on Whats\u200bApp") == {"R26"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If it has not shown up, I am on oh-one-six-three-two, nine-six-oh, two-one-four.",
+        "Mobil null eins fünf zwei, zwei acht acht eins, sieben drei acht sechs.",
+        "Estamos en el cincuenta y cinco, cincuenta y cinco, cero uno, veintidós, treinta y tres.",
+    ],
+)
+def test_a_phone_number_in_words_is_a_phone_number(text):
+    assert "R04" in rules_of(text)
+
+
+def test_html_is_allowed_in_an_email_and_nowhere_else():
+    text = "<p>Hello, the lamp is with the carrier.</p>"
+    assert rules_of(text, locale="en") == {"R25"}
+    assert rules_of(text, locale="en", context=PolicyContext(channel="email")) == set()
+
+
+@pytest.mark.parametrize(
+    ("picture", "rules"),
+    [
+        ('<img src="cid:logo" alt="Logo">', set()),
+        ('<a href="https://www.amazon.fr/x"><img src="cid:logo" alt="Logo"></a>', {"R20"}),
+        ('<img src="cid:logo" alt="Logo www.nordhaus.de">', {"R02", "R20"}),
+        ('<img src="cid:party.jpg" alt="Our team at the Christmas party">', {"R20"}),
+        ('<img src="cid:vase.jpg" alt="blue vase">', {"R21"}),
+        ('<img src="https://t.nordhaus.io/o.png" width="1" height="1">', {"R21"}),
+        ('<img src="http://nordhaus.io/logo.png" alt="Logo">', {"R21"}),
+    ],
+)
+def test_the_only_picture_that_passes_is_a_logo_without_a_link(picture, rules):
+    text = f"<p>Hello, the lamp is with the carrier.</p>{picture}"
+    assert rules_of(text, locale="en", context=PolicyContext(channel="email")) == rules
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "rule"),
+    [
+        ("Merci de nous indiquer si vous avez changé d'avis.", "fr", "R07"),
+        ("Su devolución es correcta.", "es", "R24"),
+        ("Ci vuole un po' di pazienza.", "it", "R24"),
+        ("Wir bitten Sie nicht darum, Ihre Bewertung zu ändern.", "de", "R07"),
+        ("Appelez le +33 6 12 34 56 78 avec le code du pays.", "fr", "R01"),
+        ("La suscripción se gestiona en Suscríbete y Ahorra.", "es", "R01"),
+        ("Utilisez le code de la porte pour entrer.", "fr", "R01"),
+    ],
+)
+def test_phrases_that_only_look_like_a_violation_pass(text, locale, rule):
+    assert rule not in rules_of(text, locale=locale)
+
+
 def test_a_denial_ends_with_its_clause():
     assert rules_of("No problem, we can offer you a discount.") == {"R01"}
     assert rules_of("Do not miss it: we can offer you a discount.") == {"R01"}
@@ -144,8 +195,8 @@ def test_a_denial_ends_with_its_clause():
 
 
 def test_a_marketplace_without_rules_of_its_own_is_held_to_the_strictest():
-    assert rule_set("ebay") is not None
-    assert rules_of("Contact us on WhatsApp", marketplace="ebay") == {"R26"}
+    assert rule_set("fnac") == rule_set("amazon")
+    assert rules_of("Contact us on WhatsApp", marketplace="fnac") == {"R26"}
     assert rules_of("Contact us on WhatsApp", marketplace="../../etc/passwd") == {"R26"}
 
 
@@ -176,10 +227,11 @@ def test_a_message_file_may_start_with_a_subject(tmp_path):
         "span": [9, 20],
         "message": 'The mark "[Important]" is reserved.',
         "remedy": "Remove the mark.",
+        "rule_set": "amazon/2",
     }
     assert second["rule"] == "R26"
     text = path.read_text(encoding="utf-8")
-    assert text[slice(*second["span"])] == "WhatsApp"
+    assert text[slice(*second["span"])] == "Schreiben Sie uns auf WhatsApp"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

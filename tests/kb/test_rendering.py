@@ -2,8 +2,9 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from classifier.taxonomy import starter_taxonomy
 from kb.placeholders import FactType, starter_vocabulary
@@ -86,7 +87,25 @@ def test_a_value_that_does_not_fit_its_type_blocks_the_macro_and_says_why(name, 
     assert str(value) not in result.unusable[name]
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", "\u200b", "\n\t"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "  ",
+        "\u200b",
+        "\n\t",
+        "\u3164",
+        "\u2800 \u115f",
+        "\u0301",
+        "-",
+        "\u2014",
+        "N/A",
+        " null ",
+        "None",
+        float("nan"),
+    ],
+)
 def test_a_blank_fact_is_missing(value):
     result = render_body("{{ buyer.name }} {{ order.id }} {{ buyer.name }}", {"buyer.name": value}, "en", VOCABULARY)
     assert result == Missing(("buyer.name", "order.id"), {})
@@ -119,6 +138,70 @@ def test_positions_of_the_text_lead_back_to_the_body():
     assert result.in_body(result.text.index("1234567")) == body.index("{{ order.id")
 
 
+@pytest.mark.parametrize(
+    ("locale", "count", "said"),
+    [
+        ("en", 0, "0 photos"),
+        ("en", 1, "1 photo"),
+        ("en", 1200, "1,200 photos"),
+        ("fr", 0, "0 photo"),
+        ("fr", "1", "1 photo"),
+        ("fr", 2, "2 photos"),
+        ("fr", 1_000_000, "1\u202f000\u202f000 photos"),
+        ("de", 1200, "1.200 photos"),
+        ("es", -1, "-1 photo"),
+    ],
+)
+def test_a_number_chooses_the_words_of_its_plural_form(locale, count, said):
+    body = "{{ evidence.photos | one: # photo | other: # photos }}"
+    assert text_of(body, {"evidence.photos": count}, locale) == said.replace("\u202f", " ")
+
+
+def test_a_number_that_is_missing_or_none_has_no_words():
+    body = "{{ evidence.photos | one: # photo | other: # photos }}"
+    assert render_body(body, {}, "en", VOCABULARY) == Missing(("evidence.photos",), {})
+    assert isinstance(render_body(body, {"evidence.photos": "some"}, "en", VOCABULARY), Missing)
+
+
+@pytest.mark.parametrize(("day", "window"), [("2025-04-04", "open"), ("2025-04-05", "open"), ("2025-04-06", "closed")])
+def test_the_return_window_is_open_up_to_its_last_day(day, window):
+    facts = {"return.window_end": "2025-04-05"}
+    known = VOCABULARY.with_derived(facts, dt.date.fromisoformat(day))
+    assert known["return.window"] == window
+    assert VOCABULARY.with_derived(facts | {"return.window": "open"}, dt.date(2030, 1, 1))["return.window"] == "open"
+    assert "return.window" not in VOCABULARY.with_derived({"return.window_end": "soon"})
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(
+            ["{{", "}}", "{{ order.id }}", "{%", "<b>", "<script>alert(1)</script>", "<img src=x onerror=y>", "](http://x)",
+             "[a]", "[a]: x", "`", "```", "\n", "\r\n\r\n", "\u2028", "\x00", "\u202e", "&lt;b&gt;", "Anna", " "]
+        ),
+        max_size=6,
+    ).map("".join),
+)  # fmt: skip
+
+
+@given(value=HOSTILE, locale=st.sampled_from(LOCALES))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_text_of_a_customer_stays_words_on_one_line_whatever_is_in_it(value, locale):
+    body = "Start\n\n{{ buyer.name }}: end"
+    result = render_body(body, {"buyer.name": value}, locale, VOCABULARY)
+    if isinstance(result, Missing):
+        assert result.facts == ("buyer.name",)
+        return
+    [piece] = result.inserted
+    said = result.text[piece.start : piece.end]
+    assert said.strip() == said != ""
+    assert not set("{}<>[]`\r\n\x00\u2028\u202e") & set(said)
+    assert result.text == f"Start\n\n{said}: end"
+    assert render_body(result.text, {"buyer.name": "x"}, locale, VOCABULARY) == Rendered(result.text)
+    tags = [token.type for block in MarkdownIt().parse(said) for token in (block.children or [])]
+    assert not {"html_inline", "link_open", "image", "code_inline"} & set(tags)
+
+
 @given(
     facts=st.dictionaries(
         st.sampled_from(NAMES),
@@ -138,6 +221,7 @@ def test_positions_of_the_text_lead_back_to_the_body():
     names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4),
     locale=st.sampled_from(LOCALES),
 )
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_rendering_gives_complete_text_or_what_is_missing_and_never_residue(facts, names, locale):
     body = "".join(f"[{{{{ {name} }}}}]" for name in names)
     result = render_body(body, facts, locale, VOCABULARY)

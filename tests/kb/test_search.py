@@ -4,10 +4,12 @@ import pytest
 
 from classifier.encoders import Encoder
 from kb.articles import Audience
-from kb.calibration import CalibrationError, Question, fit
+from kb.content import ContentError
+from kb.fitting import as_yaml
 from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
 from kb.lexical import LexicalIndex, words_of
+from kb.search_settings import starter_search_settings
 
 TOPICS = {
     "track": (
@@ -66,7 +68,7 @@ def base(write_article, write_macro, tmp_path, encoder: Encoder):
 def test_a_paraphrase_finds_the_article_that_answers(base):
     best = base.search("where is my package?", "en")[0]
     assert best.passage.article == "track"
-    assert best.probability > base.hybrid.settings.probability.threshold
+    assert best.probability > base.hybrid.settings.answer_from
     assert best.fallback is None
     probabilities = [result.score for result in base.search("where is my package?", "en", k=5)]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -94,7 +96,7 @@ def test_the_only_article_of_a_language_does_not_answer_everything_in_it(base):
 def test_a_model_number_is_found_literally(base):
     ranked = base.hybrid.ranked("F90", "en")
     assert ranked[0].passage.article == "filter"
-    assert ranked[0].parts.dense_weight < base.hybrid.ranked("which one fits", "en")[0].parts.dense_weight
+    assert ranked[0].parts.weights.dense < base.hybrid.ranked("which one fits", "en")[0].parts.weights.dense
 
 
 def test_drafts_are_never_found_and_agent_articles_only_by_agents(base):
@@ -124,9 +126,14 @@ def test_the_json_form_has_the_contract_keys_and_explains_on_request(base):
         "fallback",
     }
     parts = result.to_json(explain=True)["explain"]
-    assert set(parts) == {"cosine", "margin", "lexical", "dense_weight"}
-    blend = parts["dense_weight"] * parts["cosine"] + (1 - parts["dense_weight"]) * parts["lexical"]
+    assert set(parts) >= {"cosine", "asked", "margin", "lexical", "terms", "weights", "unanswered", "filters"}
+    weights = parts["weights"]
+    blend = weights["dense"] * parts["cosine"] + weights["lexical"] * parts["lexical"]
     assert blend == pytest.approx(result.score, abs=1e-3)
+    assert parts["filters"] == {"locale": "en", "audience": "customer", "marketplace": None, "passages": 8}
+    assert "where" not in parts["terms"] or "where" in result.passage.searchable.lower()
+    assert set(parts["terms"]) <= {"where", "is", "my", "package"}
+    assert "explain" not in result.to_json()
 
 
 def test_searching_before_sync_says_what_to_do(tmp_path, write_article, write_macro):
@@ -157,36 +164,6 @@ def test_words_are_cut_and_codes_are_not():
     assert words_of("Rückerstattungen für AX-44100000 àé", 6) == ["rucker", "fur", "ax-44100000", "ae"]
 
 
-def test_fitted_coefficients_tell_answered_from_unanswered_questions(base):
-    asked = {
-        "track": ["where is my package", "has my parcel moved", "where is it now"],
-        "send-back": ["how do I return this", "I want to send it back", "print return label"],
-        "refund": ["when do I get my money back", "refund not on my account", "how long does a refund take"],
-        "invoice": ["I need the VAT invoice", "where is my bill", "download invoice"],
-        None: [
-            "nice weather today",
-            "who won the match",
-            "do you like jazz",
-            "tell me a joke",
-            "I am bored",
-            "hola amigo",
-        ],
-    }
-    questions = [Question(text, "en", article) for article, texts in asked.items() for text in texts]
-    fitted = fit(questions, base.hybrid)
-    assert fitted.cosine > 0
-    good = base.hybrid.ranked("where is my parcel right now", "en")[0].parts
-    bad = base.hybrid.ranked("what is your favourite song", "en")[0].parts
-    assert fitted.probability(good.cosine, good.margin, good.lexical) > fitted.threshold
-    assert fitted.probability(bad.cosine, bad.margin, bad.lexical) < fitted.threshold
-    assert "18 questions" in fitted.fitted_on
-
-
-def test_questions_of_one_kind_only_cannot_be_fitted_on(base):
-    with pytest.raises(CalibrationError, match="all are wrong"):
-        fit([Question("nice weather", "en")], base.hybrid)
-
-
 def test_search_answers_within_tens_of_milliseconds(base):
     times = []
     for _ in range(15):
@@ -202,3 +179,43 @@ def test_the_passages_of_a_known_reason_are_ranked_by_fit_also_where_the_questio
     assert base.hybrid.of_reason("which bulb", "product_question", "en")[0].passage.article == "bulb"
     assert base.hybrid.of_reason("welche Birne", "product_question", "de")[0].fallback == "en"
     assert base.hybrid.of_reason("x", "legal_or_ip", "en") == []
+
+
+def test_without_an_index_passages_are_found_by_their_words_alone(base, tmp_path):
+    words = KnowledgeBase.load(tmp_path)
+    words.search_by_words()
+    best = words.hybrid.ranked("Measure your foot with the size chart", "en")[0]
+    assert best.passage.article == "size"
+    assert (best.parts.cosine, best.parts.asked) == (0.0, None)
+    assert best.parts.terms == ("measure", "your", "foot", "with", "the", "size", "chart")
+    assert words.hybrid.of_reason("VAT invoice", "invoice_request", "en")[0].passage.article == "invoice"
+    assert words.search("What a lovely sunset", "en") == []
+
+
+def test_a_known_question_leads_to_the_article_that_answered_it(base, tmp_path, encoder):
+    question = "my man with the van never showed up"
+    before = base.hybrid.ranked(question, "en")
+    (tmp_path / "questions").mkdir()
+    rows = [("1", "the man with the van did not show up", '"invoice"'), ("2", "sing me a song", "null")]
+    (tmp_path / "questions" / "en.jsonl").write_text(
+        "\n".join(f'{{"id": "{n}", "locale": "en", "question": "{text}", "article": {a}}}' for n, text, a in rows),
+        encoding="utf-8",
+    )
+    taught = KnowledgeBase.load(tmp_path)
+    with KnowledgeIndex.open(tmp_path / "index", encoder) as index:
+        taught.sync(index)
+    after = taught.hybrid.ranked(question, "en")
+    assert before[0].passage.article != "invoice"
+    assert after[0].passage.article == "invoice"
+    assert after[0].parts.asked > 0.6
+    assert after[0].parts.unanswered < 0
+    assert taught.search("sing me a song please", "en") == []
+
+
+def test_the_content_folder_may_bring_its_own_search_settings(base, tmp_path):
+    own = starter_search_settings().model_copy(update={"answer_from": 0.9})
+    (tmp_path / "search.yaml").write_text(as_yaml(own), encoding="utf-8")
+    assert KnowledgeBase.load(tmp_path).search_settings == own
+    (tmp_path / "search.yaml").write_text(as_yaml(own).replace("dense: 0.326", "dense: 0.5"), encoding="utf-8")
+    with pytest.raises(ContentError, match=r"search.yaml:\d+: profiles.asked.weights: .*must add up to 1"):
+        KnowledgeBase.load(tmp_path)

@@ -5,7 +5,8 @@ from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase
 from kb.macros import load_macros
 from kb.policy import PolicyContext
-from kb.suggestions import Suggester
+from kb.suggestions import Suggester, policy_context
+from kb.usefulness import Usefulness
 
 ORDER = {
     "order.id": "123-1234567-1234567",
@@ -74,8 +75,11 @@ def test_a_warning_is_shown_beside_the_text(write_macro, suggester):
     assert suggest(suggester(), context=PolicyContext()).macros[0].warnings == ()
 
 
-def test_drafts_proactive_macros_other_marketplaces_and_other_languages_are_not_offered(write_macro, suggester):
+def test_what_is_not_locked_proactive_macros_other_marketplaces_and_other_languages_are_not_offered(
+    write_macro, suggester
+):
     write_macro("draft", status="draft")
+    write_macro("approved", status="approved")
     write_macro("proactive", kind="proactive")
     write_macro("ebay", marketplace="ebay")
     write_macro("german", locale="de")
@@ -83,7 +87,7 @@ def test_drafts_proactive_macros_other_marketplaces_and_other_languages_are_not_
     result = suggest(suggester())
     assert result.macros == ()
     assert [hidden.macro_id for hidden in result.hidden] == ["ebay"]
-    assert result.why == ("0 of 1 approved macros for tracking_update in 'en' fit this order.",)
+    assert result.why == ("0 of 1 locked macros for tracking_update in 'en' fit this order.",)
     assert [m.macro_id for m in suggest(suggester(), marketplace=None).macros] == ["ebay"]
 
 
@@ -99,3 +103,26 @@ def test_an_undecided_ticket_gets_passages_but_no_macro(write_macro, write_artic
     data = base.suggest("Where is my parcel?", "tracking_update", ORDER, "en", "amazon").to_json()
     assert set(data) == {"macros", "passages", "hidden", "why"}
     assert data["macros"][0]["text"].startswith("Hello Maria")
+
+
+def test_what_the_order_knows_reaches_the_policy_check(write_macro, suggester):
+    facts = {**ORDER, "shipment.tracking": "0612345678", "shipment.delivered_at": "2025-03-06", "item.title": "Lampe"}
+    context = policy_context(facts)
+    assert (context.order_id, context.fulfilment) == (ORDER["order.id"], "merchant")
+    assert "0612345678" in context.not_phones
+    assert {"Maria", "Lampe"} <= set(context.other_language)
+    assert context.completed_at.date().isoformat() == "2025-03-06"
+    write_macro(body="Hello, your tracking number is {{ shipment.tracking }} with {{ shipment.carrier }}.")
+    assert suggest(suggester(), facts).macros[0].text
+
+
+def test_macros_that_fit_equally_well_are_ordered_by_what_they_settled(write_macro, suggester):
+    for name in ("a-new", "b-often", "c-rarely"):
+        write_macro(name)
+    write_macro("d-special", when="{shipment.carrier: dhl}")
+    measured = {"b-often": Usefulness(50, 45), "c-rarely": Usefulness(50, 5), "d-special": Usefulness(50, 1)}
+    found = suggest(suggester(), measured=measured, k=4).macros
+    assert [macro.macro_id for macro in found] == ["d-special", "b-often", "a-new", "c-rarely"]
+    assert found[1].why == "for tracking_update; settled 45 of 50 tickets at first contact"
+    lucky = measured | {"a-new": Usefulness(1, 1)}
+    assert suggest(suggester(), measured=lucky).macros[1].macro_id == "b-often"

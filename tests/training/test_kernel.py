@@ -9,7 +9,7 @@ from training.kernel import fit_kernel
 
 @pytest.fixture(scope="module")
 def tickets(small_examples: list[Example], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-    labels, y = np.unique([example.reason for example in small_examples], return_inverse=True)
+    _, y = np.unique([example.reason for example in small_examples], return_inverse=True)
     return encoder.encode([example.text for example in small_examples]), y
 
 
