@@ -122,7 +122,7 @@ def test_facts_that_no_locked_macro_says_go_to_a_person_who_knows_the_order(chat
 def test_another_order_needs_its_own_proof(chat):
     chat.say("Where is my parcel?")
     chat.say(f"{ORDER} {EMAIL}")
-    turn = chat.say("And where is my parcel of order 123-4567890-7654321?")
+    turn = chat.say("Where is my parcel of order 123-4567890-7654321?")
     assert [said.source for said in turn.messages] == ["wording:ask_proof"]
 
 
