@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--profile", choices=list(PROFILES), help="one profile only; the other's figures stay")
     arguments = parser.parse_args()
     folder = arguments.folder
-    train, test = _banking(folder / "banking77_train.csv"), _banking(folder / "banking77_test.csv")
+    train, test = banking(folder / "banking77_train.csv"), banking(folder / "banking77_test.csv")
     clinc = json.loads((folder / "clinc150_full.json").read_text(encoding="utf-8"))
     figures: dict[str, Any] = {"machine": machine()}
     if arguments.profile and RESULTS.exists():
@@ -68,7 +68,7 @@ def _full(encoder: Encoder, train: Rows, test: Rows, unknown: Sequence[str] = ()
     start = time.perf_counter()
     vectors = encode_all(encoder, train[0])
     encoded = time.perf_counter()
-    fitted = fit(_labelled(train), encoder, vectors=vectors)
+    fitted = fit(labelled(train), encoder, vectors=vectors)
     seconds = time.perf_counter() - start
     scores = fitted.model.scores_of(test[0], encode_all(encoder, test[0]))
     confidence = scores.probabilities.max(axis=1)
@@ -115,7 +115,7 @@ def _few(encoder: Encoder, train: Rows, test: Rows) -> dict[str, Any]:
         order = np.random.default_rng(seed).permutation(len(labels))
         rows = np.concatenate([order[labels[order] == label][:SHOTS] for label in np.unique(labels)])
         model = fit(
-            _labelled((tuple(texts[rows]), tuple(labels[rows]))), encoder, Settings(seed=seed), vectors=vectors[rows]
+            labelled((tuple(texts[rows]), tuple(labels[rows]))), encoder, Settings(seed=seed), vectors=vectors[rows]
         ).model
         best = np.array(model.labels)[model.scores_of(test[0], test_vectors).probabilities.argmax(axis=1)]
         accuracies.append(float((best == np.array(test[1])).mean()))
@@ -125,11 +125,13 @@ def _few(encoder: Encoder, train: Rows, test: Rows) -> dict[str, Any]:
     }
 
 
-def _labelled(rows: Rows) -> Labelled:
+def labelled(rows: Rows) -> Labelled:
+    """Training input; equal texts share a group."""
     return Labelled(rows[0], rows[1], tuple(text_group(text) for text in rows[0]))
 
 
-def _banking(path: Path) -> Rows:
+def banking(path: Path) -> Rows:
+    """Texts and labels of one split of BANKING77."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(row["text"] for row in rows), tuple(row["category"] for row in rows)
