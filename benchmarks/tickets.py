@@ -91,7 +91,12 @@ def _measure(tagger: Tagger, folder: Path) -> dict[str, Any]:
 
 def _share(mask: Any) -> dict[str, Any]:
     low, high = wilson(int(mask.sum()), len(mask))
-    return {"share": round(float(mask.mean()), 4), "n": len(mask), "low": round(low, 4), "high": round(high, 4)}
+    return {
+        "share": round(float(mask.mean()), 4) if len(mask) else None,
+        "n": len(mask),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
 
 
 if __name__ == "__main__":

@@ -57,15 +57,16 @@ class Explanation:
 
 def explain(model: ReasonModel, text: str, words: int = 8, nearest: int = 5) -> Explanation:
     """Explain the best label of a feature text (see `classifier.features.feature_text`)."""
-    sentences = [found[0].strip() for found in _SENTENCE.finditer(text) if found[0].strip()][:MAX_SENTENCES]
-    without = [" ".join(part for j, part in enumerate(sentences) if j != i) for i in range(len(sentences))]
-    texts = [text, *(without if len(sentences) > 1 else [])]
+    found = [match for match in _SENTENCE.finditer(text) if match[0].strip()]
+    sentences = found[:MAX_SENTENCES] if len(found) > 1 else []
+    texts = [text, *(text[: match.start()] + text[match.end() :] for match in sentences)]
     vectors = model.encoder.encode(texts)
     probabilities = np.log(np.maximum(model.scores_of(texts, vectors).probabilities, 1e-9))
     best, second = np.argsort(-probabilities[0])[:2]
     odds = probabilities[:, best] - probabilities[:, second]
     effects = [
-        Effect(part, round(float(odds[0] - odds[1 + i]), 3)) for i, part in enumerate(sentences[: len(odds) - 1])
+        Effect(match[0].strip(), round(float(odds[0] - left), 3))
+        for match, left in zip(sentences, odds[1:], strict=True)
     ]
     return Explanation(
         label=model.labels[best],

@@ -27,6 +27,8 @@ UNAVAILABLE_RULE = "guard.unavailable"
 
 _READ_CHARACTERS = 200_000
 _LOOK_AROUND = re.compile(r"(?<!\\)\(\?<?[=!]")
+_LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.S)
+"""An escaped character or a character class: parentheses in it group nothing."""
 _AUTOMATON_BYTES = 256 * 1024 * 1024
 """Upper bound of RE2's automaton; the shipped rules need about 20 MB."""
 _PIECE, _OVERLAP = 8_000, 500
@@ -138,8 +140,9 @@ def _without_look_around(pattern: str) -> str:
     while start := _LOOK_AROUND.search(pattern):
         depth, end = 1, start.end()
         while depth:
-            if pattern[end] == "\\":
-                end += 1
+            if piece := _LITERAL.match(pattern, end):
+                end = piece.end()
+                continue
             depth += {"(": 1, ")": -1}.get(pattern[end], 0)
             end += 1
         pattern = pattern[: start.start()] + pattern[end:]

@@ -1,7 +1,7 @@
 """The fitted classifier of contact reasons: a kernel head and a lexical one, fused and calibrated.
 
 Format 2 keeps its training tickets as the kernel head's memory; format 1, whose dense head was a logistic regression,
-is still read (and written back as it was read).
+is still read, not written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Remembered:
-    """A training ticket in the kernel head's memory: its label and how its text begins, personal data taken out."""
+    """A training ticket in the kernel head's memory: its label and how its text begins.
+
+    Links, addresses, handles and long numbers were taken out of it; names only where the training text was redacted, as
+    confirmed tickets of the desk are.
+    """
 
     label: str
     text: str

@@ -33,7 +33,6 @@ _HEADER_LINES = 3
 """Lines below a header's first one among which another field of it stands."""
 _WRAPPER_LINES = 15
 """Lines at the top of a marketplace's mail in which the customer's words begin; below, the line is part of a quote."""
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
 class MailPatterns(BaseModel):
@@ -189,8 +188,3 @@ def _shorten(text: str) -> str:
         return text
     head = int(MAX_CHARACTERS * _HEAD_SHARE)
     return text[:head] + "\n" + text[-(MAX_CHARACTERS - head) :]
-
-
-def sentences(text: str) -> list[str]:
-    """Non-empty sentences and lines of a text, in order."""
-    return [part for part in (raw.strip() for raw in _SENTENCE_END.split(text)) if part]

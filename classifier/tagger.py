@@ -116,7 +116,8 @@ class Tagger:
         mood = sentiment(reading.text)
         confident = (
             self.languages.supported(language)
-            and best.probability >= thresholds.guarantee.threshold
+            # Not the rounded one that is shown: a threshold may lie on a plateau of the confidence map.
+            and float(probabilities[ranked[0]]) >= thresholds.guarantee.threshold
             and known >= thresholds.familiarity
             and best.id != OTHER
             # A raised guard contradicts an ordinary tag: a person decides.

@@ -35,4 +35,4 @@ def _tag(store: str, key: str, batch: Tickets) -> list[Tag]:
 @cache
 def _tagger(store: str, key: str) -> CurrentTagger:
     """The worker's own tagger, opened once."""
-    return CurrentTagger(Registry(Path(store)), Path(key), UniversalEncoder(threads=1), starter_taxonomy())
+    return CurrentTagger(Registry(Path(store)), Path(key), UniversalEncoder(threads=1), starter_taxonomy(), 1)

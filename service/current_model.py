@@ -28,11 +28,15 @@ LOOK_EVERY = 2.0
 class CurrentTagger:
     """A `Tagger` that switches to a newly promoted version by itself, between two tickets.
 
-    Without a model that opens, every ticket is `undecided` and `problem` says why.
+    Without a model that opens, every ticket is `undecided` and `problem` says why. ``threads`` are those of another
+    encoder, should the model need one.
     """
 
-    def __init__(self, registry: Registry, key_path: Path, encoder: Encoder, taxonomy: Taxonomy) -> None:
+    def __init__(
+        self, registry: Registry, key_path: Path, encoder: Encoder, taxonomy: Taxonomy, threads: int | None = None
+    ) -> None:
         self._registry, self._key_path, self._encoder, self._taxonomy = registry, key_path, encoder, taxonomy
+        self._threads = threads
         self._switching = threading.Lock()
         self._looked = 0.0
         self._version: str | None = None
@@ -78,7 +82,7 @@ class CurrentTagger:
                 return
             bundle = self._registry.read(REASONS_MODEL, SigningKey.read(self._key_path), champion.version)
             name = encoder_name(bundle.files)
-            encoder = self._encoder if name == self._encoder.name else encoder_by_name(name)
+            encoder = self._encoder if name == self._encoder.name else encoder_by_name(name, self._threads)
             model = ReasonModel.from_files(bundle.files, encoder)
         except (BundleError, ModelFormatError, SigningError, EncoderError) as error:
             self.problem = str(error)

@@ -40,6 +40,7 @@ class CachedEncoder:
         digest = hashlib.sha256(probe.tobytes()).hexdigest()[:12]
         self._path = folder / f"{re.sub(r'[^a-z0-9]+', '-', self.name.lower())[-60:].strip('-')}-{digest}.npz"
         self._keys, self._vectors = self._read()
+        self._saved = len(self._vectors)
         self._rows = {key: row for row, key in enumerate(self._keys.tolist())}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -55,16 +56,23 @@ class CachedEncoder:
         return self._vectors[[self._rows[key] for key in keys]]
 
     def save(self) -> None:
-        """Write what was encoded since; a full disk or a read-only folder is only logged."""
+        """Write what was encoded since, if anything was; a full disk or a read-only folder is only logged."""
+        if self._saved == len(self._vectors):
+            return
+        draft = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self._path}.lock", timeout=60):
-                descriptor, draft = tempfile.mkstemp(dir=self._path.parent, suffix=".npz")
+                descriptor, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".draft-", suffix=".npz")
                 os.close(descriptor)
                 np.savez(draft, keys=self._keys[-MAX_ROWS:], vectors=self._vectors[-MAX_ROWS:])
                 Path(draft).replace(self._path)
+            self._saved = len(self._vectors)
         except OSError as error:
             log.warning("encodings were not kept in %s: %s", self._path, error)
+        finally:
+            if draft:
+                Path(draft).unlink(missing_ok=True)
 
     def _read(self) -> tuple[NDArray[np.void], Vectors]:
         nothing = _as_keys([]), np.empty((0, self.dimensions), dtype=np.float32)

@@ -236,6 +236,10 @@ class TicketClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises `BundleError`, `SigningError`, `ModelFormatError`, `UnknownEncoderError`.
         """
+        if name == REASONS_MODEL:
+            raise BundleError(
+                f"'{name}' decides together with the human-only guard; use classifier.tagger.Tagger for it"
+            )
         bundle = Registry(Path(store)).read(name, SigningKey.read(Path(key)), version)
         encoder = SharedEncoder(encoder_name(bundle.files))
         model = ReasonModel.from_files(bundle.files, encoder)

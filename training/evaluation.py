@@ -14,8 +14,9 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from classifier.calibration import expected_calibration_error, reliability
 from classifier.guard import starter_guard
 from classifier.model import ReasonModel, Scores
+from classifier.reading import read
 from classifier.taxonomy import OTHER
-from training.corpus import Example
+from training.corpus import CorpusError, Example
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Predictions:
 def rule_alarms(examples: Sequence[Example]) -> NDArray[np.bool_]:
     """Which tickets the guard's rules raise, ``(n,)``."""
     guard = starter_guard()
-    return np.array([bool(guard.hits(f"{e.subject}\n{e.body}")) for e in examples], dtype=bool)
+    return np.array([bool(guard.hits(read(e.subject, e.body).everything)) for e in examples], dtype=bool)
 
 
 def predict(model: ReasonModel, examples: Sequence[Example], human_only: frozenset[str] = frozenset()) -> Predictions:
@@ -180,18 +181,22 @@ def evaluate_with_unknown(
 ) -> Evaluation:
     """`evaluate` on the examples whose label is not ``unknown``; those with it only tell how well scope is known.
 
-    Raises `ValueError` when either kind is missing.
+    Raises `CorpusError` when either kind is missing.
     """
     known = [example for example in examples if example.reason != unknown]
     strange = [example for example in examples if example.reason == unknown]
     if not known or not strange:
-        raise ValueError(
+        raise CorpusError(
             f"{len(strange)} of {len(examples)} rows have the label '{unknown}'; some, not all, must have it"
         )
-    familiarity = model.scores([example.text for example in [*known, *strange]]).familiarity
+    start = time.perf_counter()
+    scores = model.scores([example.text for example in [*known, *strange]])
+    of_known = Scores(scores.probabilities[: len(known)], scores.familiarity[: len(known)])
+    predictions = predictions_of(model, of_known, known, human_only, time.perf_counter() - start)
     truth = np.arange(len(examples)) < len(known)
-    figures = evaluate(model, known, human_only)
-    return replace(figures, unknown_auroc=float(roc_auc_score(truth, familiarity)))
+    return replace(
+        evaluate(model, known, human_only, predictions), unknown_auroc=float(roc_auc_score(truth, scores.familiarity))
+    )
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

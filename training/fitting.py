@@ -135,7 +135,10 @@ def fit(
     steps = 1 + (len(folds) + 1) * use_lexical
     progress("fitting", 0, steps)
     names = encoder.encode([_LABEL_BREAKS.sub(" ", label) for label in labels]) if few else None
-    kernel = fit_kernel(vectors, y, len(labels), folds, settings.seed, names)
+    try:
+        kernel = fit_kernel(vectors, y, len(labels), folds, settings.seed, names)
+    except np.linalg.LinAlgError as error:
+        raise FitError(f"{error}; remove texts that stand there many times") from error
     progress("fitting", 1, steps)
     heads = [log_evidence(kernel.held_out)]
     lexical = features = None

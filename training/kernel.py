@@ -71,11 +71,15 @@ def fit_kernel(
     place[kept] = np.arange(len(kept))
     for _, held in folds:
         rows = np.sort(place[held][place[held] >= 0])
-        held_out[kept[rows]] = targets[rows] - _left_out_residual(inverse, dual, rows)
+        residual = _left_out_residual(inverse, dual, rows)
+        held_out[kept[rows]] = targets[rows] - residual
         away = held[place[held] < 0]
+        if len(away):
+            # The dual of a fit without the fold, which is 0 on its rows.
+            without = dual - _columns(inverse, rows) @ residual
         for start in range(0, len(away), 1_024):
             part = away[start : start + 1_024]
-            held_out[part] = head.similarities(vectors[part]) @ dual
+            held_out[part] = head.similarities(vectors[part]) @ without
     return FittedKernel(head, kept, held_out)
 
 
@@ -90,6 +94,12 @@ def _left_out_residual(inverse: Floats, dual: Floats, rows: NDArray[np.int64]) -
     if failed:
         raise np.linalg.LinAlgError("a fold's block of the inverse kernel matrix is not positive definite")
     return np.asarray(cho_solve((factor, True), dual[rows], check_finite=False), dtype=np.float32)
+
+
+def _columns(inverse: Floats, columns: NDArray[np.int64]) -> Floats:
+    """Whole columns of a symmetric matrix that holds its lower triangle only."""
+    below = np.arange(len(inverse))[:, None] >= columns
+    return np.where(below, inverse[:, columns], inverse[columns, :].T)
 
 
 def _kept(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

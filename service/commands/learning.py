@@ -97,10 +97,7 @@ def evaluate_command(
     examples = load_labelled(data, text, label) if data else _frozen_starter()
     dangerous = _human_only() & set(loaded.labels)
     if unknown:
-        try:
-            figures = evaluate_with_unknown(loaded, examples, unknown, dangerous)
-        except ValueError as error:
-            fail(str(error))
+        figures = evaluate_with_unknown(loaded, examples, unknown, dangerous)
     else:
         figures = evaluate(loaded, examples, dangerous)
     if json:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from classifier import explanation
 from classifier.explanation import explain, word_effects
 from classifier.model import ReasonModel
 
@@ -38,3 +39,14 @@ def test_any_text_can_be_explained(small_model: ReasonModel, text: str) -> None:
     why = explain(small_model, text)
     assert why.label in small_model.labels
     assert np.isfinite([effect.effect for effect in (*why.words, *why.sentences)]).all()
+
+
+def test_sentences_beyond_those_that_are_tried_stay_in_the_text(
+    small_model: ReasonModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Good evening. Hello again. My parcel from 000 has not moved for nine days, where is the parcel?"
+    whole = explain(small_model, text)
+    monkeypatch.setattr(explanation, "MAX_SENTENCES", 2)
+    cut = explain(small_model, text)
+    assert cut.label == "tracking_update"
+    assert cut.sentences == whole.sentences[:2]

@@ -7,7 +7,7 @@ import pytest
 
 from classifier import guard as guard_module
 from classifier.datafile import DataFileError, load_yaml
-from classifier.guard import GuardRules, RuleGuard, starter_guard
+from classifier.guard import GuardRules, RuleGuard, _without_look_around, starter_guard
 from classifier.taxonomy import Autonomy, starter_taxonomy
 
 SAFETY, LEGAL, CLAIM = "safety_or_counterfeit", "legal_or_ip", "a_to_z_claim"
@@ -315,3 +315,17 @@ def test_no_pattern_holds_a_gap_or_repeated_group_without_a_bound() -> None:
     patterns += [(like.id, pattern) for like in file.look_alikes for pattern in like.any]
     found = [(owner, pattern) for owner, pattern in patterns if unbounded.search(pattern)]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "without"),
+    [
+        (r"a(?!\()b", "ab"),
+        (r"x(?![)])y", "xy"),
+        (r"x(?<=[^]()])y", "xy"),
+        (r"\(?!x(?=a(?:b|\))c)z", r"\(?!xz"),
+        (r"a(?:b|(?!c(d)e)f)", "a(?:b|f)"),
+    ],
+)
+def test_look_around_is_cut_out_whole(pattern: str, without: str) -> None:
+    assert _without_look_around(pattern) == without

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from classifier.features import feature_text
-from classifier.reading import MAX_CHARACTERS, plain, read, sentences
+from classifier.reading import MAX_CHARACTERS, plain, read
 
 WORDS = "My kettle does not work."
 HISTORY = {
@@ -201,10 +201,6 @@ def test_reading_what_was_read_changes_no_more_than_reading_it_did(body: str) ->
     again = read("", words).words
     assert len(again) <= len(words)
     assert bool(again) == bool(words)
-
-
-def test_sentences_and_lines_are_split_in_order() -> None:
-    assert sentences("It broke! Why?\n\nPlease help…  Thanks") == ["It broke!", "Why?", "Please help…", "Thanks"]
 
 
 def test_features_name_identifiers_without_repeating_them() -> None:

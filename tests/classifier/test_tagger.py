@@ -21,6 +21,7 @@ KEYS = [
     "sentiment",
     "entities",
     "model",
+    "urgency",
 ]
 
 

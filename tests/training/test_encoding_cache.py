@@ -69,3 +69,20 @@ def test_a_folder_that_cannot_be_written_costs_only_time(
     blocked.write_text("in the way")
     assert encode_cached(encoder, TEXTS[:2], blocked, silent).shape == (2, encoder.dimensions)
     assert "were not kept" in caplog.text
+
+
+def test_an_unchanged_cache_is_not_written_again_and_a_failed_write_leaves_nothing(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode_cached(encoder, TEXTS[:2], tmp_path, silent)
+    path = next(tmp_path.glob("*.npz"))
+    before = path.stat().st_mtime_ns
+    encode_cached(encoder, TEXTS[:2], tmp_path, silent)
+    assert path.stat().st_mtime_ns == before
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    encode_cached(encoder, ["something new"], tmp_path, silent)
+    assert [found for found in tmp_path.iterdir() if found.suffix == ".npz"] == [path]
