@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
 
+from benchmarks import machine, refuse_slow_blas
 from classifier.encoders import UniversalEncoder, cores_at_hand
 from classifier.taxonomy import starter_taxonomy
 from models.registry import Registry
@@ -33,8 +32,7 @@ FIGURES = {"median": statistics.median, "min": min, "max": max}
 
 def main() -> None:
     """Measure, print and write the figures."""
-    if {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"} & set(os.environ):
-        sys.exit("unset OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE: they slow numpy down")
+    refuse_slow_blas()
     settings = load_settings()
     tagger = CurrentTagger(
         Registry(settings.models_store), settings.signing_key, UniversalEncoder(), starter_taxonomy()
@@ -57,7 +55,7 @@ def main() -> None:
             measured.append(done / (time.perf_counter() - start))
     cuts = statistics.quantiles(singles, n=100)
     figures = {
-        "machine": f"{platform.machine()}, {cores_at_hand()} cores, Python {platform.python_version()}",
+        "machine": machine(),
         "characters_median": statistics.median(len(subject) + len(body) for subject, body in tickets),
         "one_ticket_ms": {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "n": SINGLES},
         "bulk_tickets_per_s": {

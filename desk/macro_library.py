@@ -23,6 +23,7 @@ from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk import DeskError
 from desk.database import Database
 from desk.macro_rows import (
+    UNREADABLE,
     MacroChange,
     MacroVersion,
     called,
@@ -35,9 +36,10 @@ from desk.macro_rows import (
     verdicts_of,
 )
 from desk.tables import macro_events, macro_versions, storable
+from kb.content import place_mistakes
 from kb.macro_life import Event, MacroLife, MacroStepError
 from kb.macro_verdict import judge, rules_for
-from kb.macros import Macro, MacroStatus, macro_mistakes, place_mistakes
+from kb.macros import Macro, MacroStatus, Mistake, macro_mistakes
 from kb.placeholders import Vocabulary, starter_vocabulary
 
 log = logging.getLogger("paretodesk.macros")
@@ -121,17 +123,22 @@ class MacroLibrary:
         return [macro for row in rows if (macro := self._usable(row)) is not None]
 
     def macros(self) -> list[MacroSummary]:
-        """Every macro, by locale and id."""
+        """Every macro, by locale and id. A row that this version of paretodesk cannot read is left out and logged."""
         order = (macro_versions.c.locale, macro_versions.c.macro_id, macro_versions.c.version)
         with self.database.session(read_only=True) as session:
             rows = session.execute(sa.select(macro_versions).order_by(*order)).all()
         found: dict[tuple[str, str], MacroSummary] = {}
         for row in rows:
-            life, key = life_from_row(row), (row.locale, row.macro_id)
+            key = (row.locale, row.macro_id)
+            try:
+                life, macro = life_from_row(row), macro_from_row(row)
+            except UNREADABLE as error:
+                log.error("%s version %s cannot be read: %s", called(row.macro_id, row.locale), row.version, error)
+                continue
             before = found.get(key)
             serving, in_work = (before.serving, before.in_work) if before else (None, None)
             serving = life.number if life.status is MacroStatus.LOCKED else serving
-            found[key] = MacroSummary(macro_from_row(row), serving, life.number if life.open else in_work)
+            found[key] = MacroSummary(macro, serving, life.number if life.open else in_work)
         return list(found.values())
 
     def versions(self, macro_id: str, locale: str) -> list[MacroVersion]:
@@ -174,6 +181,8 @@ class MacroLibrary:
         """
         macro = replace(macro, body=str(storable(macro.body.replace("\r\n", "\n").strip("\n"))))
         self._sound(macro)
+        # before anything is stored: a version that cannot be judged would be a draft that nobody can check
+        verdict = judge(macro)
         name = called(macro.id, macro.locale)
         if based_on is not None:
             before = self.version(macro.id, macro.locale)
@@ -183,7 +192,8 @@ class MacroLibrary:
             life = self._step(macro, lambda life: life.write(by, based_on))
         except sa.exc.IntegrityError as error:
             raise MacroStepError(f"{name} was written by somebody else at this moment: look at theirs first") from error
-        return self.check(macro.id, macro.locale, life.versions[-1].number, by)
+        number = life.versions[-1].number
+        return self._on_version(macro, number, lambda life: life.check(number, by, verdict))
 
     def check(self, macro_id: str, locale: str, number: int, by: str) -> MacroVersion:
         """Check a version by the rules in force: it is `checked` when nothing blocks, else a draft (again)."""
@@ -225,7 +235,7 @@ class MacroLibrary:
             yield session, life_of(called(macro.id, macro.locale), _changes(session, macro.id, macro.locale))
 
     def _sound(self, macro: Macro) -> None:
-        found = [*place_mistakes(macro.fields, self._taxonomy)]
+        found = [Mistake(field, text) for field, text in place_mistakes(macro.fields, self._taxonomy)]
         found += macro_mistakes(macro.fields, macro.body, self.vocabulary)
         mistakes = [f"{m.field}: {f'line {m.line}: ' if m.line else ''}{m.text}" for m in found]
         if len(macro.body) > LONGEST_BODY:

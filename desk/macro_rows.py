@@ -38,6 +38,8 @@ KINDS: Mapping[str, type[Event]] = {
     "superseded": Superseded,
     "retired": Retired,
 }
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading a row raises that another version of paretodesk wrote."""
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 

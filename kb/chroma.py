@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,8 @@ def clean_memory() -> Iterator[None]:
     Chroma writes its vector file at full length at once, and what nobody filled carries whatever the process held
     there before: ids of deleted passages were found in 4 of 25 fresh indexes.
     """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    # Elsewhere there may be no "own process" to load, as on Windows.
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if set_option is None:
         yield
         return
@@ -93,6 +95,13 @@ def chroma_error() -> type[Exception]:
 
     error: type[Exception] = ChromaError
     return error
+
+
+def index_errors() -> tuple[type[Exception], ...]:
+    """What Chroma, the connection to its server and its folder raise; a `ValueError` where a client cannot be made."""
+    import httpx
+
+    return chroma_error(), httpx.HTTPError, OSError, ValueError
 
 
 def metadata_of(passage: Passage) -> dict[str, str | bool]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ import numpy as np
 
 from classifier.encoders import Encoder, Vectors
 from kb.articles import Passage
-from kb.chroma import chroma_error, clean_memory, metadata_of, where_clause
+from kb.chroma import clean_memory, index_errors, metadata_of, where_clause
 from kb.index_audit import unfound
 from kb.scope import Scope
 from kb.storage import (
@@ -63,7 +64,8 @@ class KnowledgeIndex:
         self._storage = storage
         self._encoder = encoder
         try:
-            self._current = storage.current(encoder.name)
+            with _explained("opened"):
+                self._current = storage.current(encoder.name)
         except BaseException:
             storage.close(None)
             raise
@@ -74,9 +76,11 @@ class KnowledgeIndex:
 
         With ``verify``, and where the last owner ended without closing it, another process audits the index first;
         one that is damaged counts as empty. Raises `IndexLockedError` when another process (or another index object)
-        has it open.
+        has it open, and `KnowledgeIndexError` where the folder cannot be used.
         """
-        return cls(FolderStorage(directory, verify), encoder)
+        with _explained("opened"):
+            storage = FolderStorage(directory, verify)
+        return cls(storage, encoder)
 
     @classmethod
     def connect(cls, url: str, encoder: Encoder) -> Self:
@@ -119,18 +123,21 @@ class KnowledgeIndex:
         """
         began = time.monotonic()
         digest = self._digest(passages)
-        self._current = self._storage.refresh(self._current, self._encoder.name)
+        with _explained("read"):
+            self._current = self._storage.refresh(self._current, self._encoder.name)
         if self._current and self._current.digest == digest:
             return Rebuilt(False, len(passages), 0, time.monotonic() - began)
         vectors, encoded = self._vectors_of(passages, progress)
-        with clean_memory():
+        with clean_memory(), _explained("written"):
             built = self._storage.begin(digest, self._encoder.name)
             try:
                 _fill(built, passages, vectors)
                 self._audit(built, passages, vectors)
                 self._storage.adopt(built, self._current)
-            except (IndexAuditError, chroma_error()):
-                self._storage.discard(built)
+            except Exception:
+                # Why it failed is worth more than that the remains could not be deleted either.
+                with suppress(KnowledgeIndexError, *index_errors()):
+                    self._storage.discard(built)
                 raise
         self._current = built
         return Rebuilt(True, len(passages), encoded, time.monotonic() - began)
@@ -160,7 +167,7 @@ class KnowledgeIndex:
         rows: list[Vectors] = []
         metadatas: list[dict[str, Any]] = []
         collection = self._current.collection if self._current else None
-        try:
+        with _explained("read"):
             while (
                 collection
                 and (page := collection.get(limit=_BATCH, offset=len(ids), include=["embeddings", "metadatas"]))["ids"]
@@ -168,8 +175,6 @@ class KnowledgeIndex:
                 ids += page["ids"]
                 rows.append(np.asarray(page["embeddings"], dtype=np.float32))
                 metadatas += page["metadatas"]
-        except chroma_error() as error:
-            raise KnowledgeIndexError(f"the index cannot be read ({error}); run `paretodesk kb sync`") from error
         empty = np.empty((0, self._encoder.dimensions), dtype=np.float32)
         return ids, np.concatenate(rows) if rows else empty, metadatas
 
@@ -213,6 +218,16 @@ class KnowledgeIndex:
         sampled = range(0, len(passages), max(1, len(passages) // _AUDITED))
         if problem := unfound(built.collection, [passages[row].id for row in sampled], [vectors[r] for r in sampled]):
             raise IndexAuditError(f"{built.name}: {problem}; the old index stays")
+
+
+@contextmanager
+def _explained(done: str) -> Iterator[None]:
+    """What goes wrong in Chroma, on its server or on the disk, as `KnowledgeIndexError`."""
+    try:
+        yield
+    except index_errors() as error:
+        what = str(error) or type(error).__name__
+        raise KnowledgeIndexError(f"the index cannot be {done} ({what}); run `paretodesk kb sync`") from error
 
 
 def _fill(built: Generation, passages: Sequence[Passage], vectors: Vectors) -> None:

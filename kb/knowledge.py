@@ -6,6 +6,7 @@ KnowledgeNotSyncedError   search was asked before `KnowledgeBase.sync`
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -51,6 +52,8 @@ class KnowledgeBase:
         self._source: MacroSource | None = None
         self._serving: Sequence[Macro] = macros
         self._suggester = Suggester(macros)
+        # An index that is filled beside the service and macros that change meet in the suggester.
+        self._changing = threading.Lock()
 
     @classmethod
     def load(cls, content_dir: Path = STARTER_CONTENT, taxonomy: Taxonomy | None = None) -> Self:
@@ -108,9 +111,10 @@ class KnowledgeBase:
 
     def _follow(self) -> Suggester:
         """The suggester over the macros that serve at this moment."""
-        if self._source is not None and (serving := self._source.locked()) is not self._serving:
-            self._serving, self._suggester = serving, Suggester(serving, self._search)
-        return self._suggester
+        with self._changing:
+            if self._source is not None and (serving := self._source.locked()) is not self._serving:
+                self._serving, self._suggester = serving, Suggester(serving, self._search)
+            return self._suggester
 
     def sync(
         self,
@@ -135,8 +139,9 @@ class KnowledgeBase:
         self._use(HybridSearch(self.passages, None, None, self.search_settings))
 
     def _use(self, search: HybridSearch) -> None:
-        self._search = search
-        self._suggester = Suggester(self._serving, search)
+        with self._changing:
+            self._search = search
+            self._suggester = Suggester(self._serving, search)
 
     @property
     def hybrid(self) -> HybridSearch:

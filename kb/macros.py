@@ -9,12 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from babel import UnknownLocaleError
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from classifier.datafile import DataFileError
 from classifier.taxonomy import Taxonomy
-from kb.content import Document, FrontMatter, field_line, known_marketplaces, load_folder, read_document
+from kb.content import Document, FrontMatter, field_line, load_folder, read_document
 from kb.placeholders import FactType, Vocabulary, body_mistakes, fact_key, slots, starter_vocabulary
+from kb.rendering import UnusableFactError, fact_words
 
 
 class MacroKind(StrEnum):
@@ -106,17 +108,6 @@ class Mistake:
     line: int | None = None
 
 
-def place_mistakes(fields: MacroFields, taxonomy: Taxonomy) -> Iterator[Mistake]:
-    """Where a macro names a contact reason, a locale or a marketplace that nobody knows."""
-    if fields.reason not in taxonomy:
-        yield Mistake("reason", f"unknown reason '{fields.reason}'; known: {', '.join(taxonomy.ids)}")
-    if fields.locale not in taxonomy.locales:
-        yield Mistake("locale", f"unknown locale '{fields.locale}'; known: {', '.join(taxonomy.locales)}")
-    if unknown := sorted(set(fields.marketplace) - known_marketplaces()):
-        known = ", ".join(sorted(known_marketplaces()))
-        yield Mistake("marketplace", f"unknown {', '.join(unknown)}; known: {known}")
-
-
 def macro_mistakes(fields: MacroFields, body: str, vocabulary: Vocabulary | None = None) -> Iterator[Mistake]:
     """What is wrong with a macro's words and conditions, wherever they are kept."""
     vocabulary = vocabulary or starter_vocabulary()
@@ -124,6 +115,7 @@ def macro_mistakes(fields: MacroFields, body: str, vocabulary: Vocabulary | None
         yield Mistake("body", "the macro says nothing", 1)
     for offset, mistake in body_mistakes(body, vocabulary, fields.locale):
         yield Mistake("body", mistake, body.count("\n", 0, offset) + 1)
+    said = {slot.name for slot in slots(body)}
     for name, values in fields.when.items():
         if name not in vocabulary:
             yield Mistake(f"when.{name}", "unknown fact; the list is in placeholders.yaml")
@@ -132,6 +124,20 @@ def macro_mistakes(fields: MacroFields, body: str, vocabulary: Vocabulary | None
         if placeholder.type is FactType.ENUM and not placeholder.open and (odd := set(values) - set(placeholder.words)):
             known = ", ".join(placeholder.words)
             yield Mistake(f"when.{name}", f"unknown {', '.join(sorted(odd))}; known: {known}")
+        elif name in said:
+            found = (_unsayable(value, name, fields.locale, vocabulary) for value in values)
+            yield from (Mistake(f"when.{name}", mistake) for mistake in found if mistake)
+
+
+def _unsayable(value: str, name: str, locale: str, vocabulary: Vocabulary) -> str | None:
+    """Why the text cannot say the fact ``name`` where it has ``value``; None where it can."""
+    try:
+        worded = not vocabulary.is_absent(value) and fact_words(value, vocabulary[name], locale)
+    except UnusableFactError as error:
+        return f"the text says it, and '{value}' {error}"
+    except UnknownLocaleError:
+        return None  # a mistake of its own, see `kb.content.place_mistakes`
+    return None if worded else f"the text says it, and '{value}' stands for no value"
 
 
 def _builder(vocabulary: Vocabulary) -> Callable[[MacroFields, str, Path, int], Macro]:

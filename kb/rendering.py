@@ -7,14 +7,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
 
 from babel import Locale
 from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, is_currency
 
-from kb.macros import Macro
 from kb.placeholders import FactType, Placeholder, Slot, Vocabulary, as_day, fact_key, slots, starter_vocabulary
+
+if TYPE_CHECKING:
+    from kb.macros import Macro
 
 # Letters, digits and the marks that occur in order ids, tracking numbers, SKUs and VAT ids.
 _IDENTIFIER = re.compile(r"[^\W_](?:[\w./#-]| (?! )){0,63}")
@@ -186,7 +189,8 @@ def _whole_number(value: object) -> int:
         number = Decimal(str(value).strip())
     except InvalidOperation as error:
         raise UnusableFactError("is not a whole number") from error
-    if isinstance(value, bool) or not number.is_finite() or number != int(number) or abs(number) >= 10**12:
+    # The size first: the whole number of 1e999999999 has a billion digits. `copy_abs`, because `abs` overflows there.
+    if isinstance(value, bool) or not number.is_finite() or number.copy_abs() >= 10**12 or number != int(number):
         raise UnusableFactError("is not a whole number")
     return int(number)
 

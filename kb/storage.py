@@ -25,7 +25,16 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from kb.chroma import COLLECTION, ChromaUrlError, chroma_error, connect, disconnect, new_collection, open_client
+from kb.chroma import (
+    COLLECTION,
+    ChromaUrlError,
+    chroma_error,
+    connect,
+    disconnect,
+    index_errors,
+    new_collection,
+    open_client,
+)
 from kb.index_audit import collection_problem, folder_problem
 
 logger = logging.getLogger(__name__)
@@ -241,13 +250,11 @@ class ServerStorage:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        import httpx
-
         try:
             yield
         except ChromaUrlError as error:
             raise KnowledgeIndexError(f"PARETODESK_CHROMA_URL: {error}") from error
-        except (chroma_error(), httpx.HTTPError, ValueError, OSError) as error:
+        except index_errors() as error:
             raise KnowledgeIndexError(
                 f"{self._url}: the Chroma server does not answer ({error}); start it with `chroma run`, or unset "
                 "PARETODESK_CHROMA_URL to keep the index in a folder"

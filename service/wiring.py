@@ -16,7 +16,6 @@ from desk.macro_adoption import adopt
 from desk.macro_library import MacroLibrary
 from desk.order_table import OrderTable
 from kb.knowledge import KnowledgeBase
-from kb.macros import load_macros
 from models.registry import Registry
 from service.current_model import CurrentTagger
 from service.indexing import ArticleSearch
@@ -71,9 +70,8 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
 
 @contextmanager
 def open_macros(settings: Settings) -> Iterator[MacroLibrary]:
-    """The macro library with what the content folder's files say, for commands that need nothing else."""
+    """The macro library as it is, for commands that need nothing else; content files are not taken in."""
     with open_desk(settings) as desk:
-        adopt(desk.database, load_macros(settings.content / "macros", desk.taxonomy))
         yield MacroLibrary(desk.database, desk.taxonomy)
 
 
@@ -83,13 +81,16 @@ def tagger_of(settings: Settings, encoder: Encoder) -> CurrentTagger:
 
 
 @contextmanager
-def open_services(settings: Settings) -> Iterator[Services]:
-    """Everything. A broken index or model does not keep the desk from opening: intake goes on without them."""
+def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Services]:
+    """Everything. A broken index or model does not keep the desk from opening: intake goes on without them.
+
+    Unless ``serving``, content files are taken into the macro library only while it is empty.
+    """
     with ExitStack() as stack:
         desk = stack.enter_context(open_desk(settings))
         encoder = encoder_of(settings)
         knowledge = KnowledgeBase.load(settings.content)
-        macros = _macros(desk, knowledge)
+        macros = _macros(desk, knowledge, serving)
         articles = stack.enter_context(ArticleSearch(settings, encoder, knowledge))
         tagger = tagger_of(settings, encoder)
         orders = OrderTable(desk.database)
@@ -108,10 +109,16 @@ def open_services(settings: Settings) -> Iterator[Services]:
         )
 
 
-def _macros(desk: Desk, knowledge: KnowledgeBase) -> MacroLibrary:
+def take_in_macros(desk: Desk, knowledge: KnowledgeBase) -> None:
+    """Bring the macro library to what the content files say; see `adopt`."""
     adopted = adopt(desk.database, knowledge.macros)
     if adopted.own:
         log.info("%d macros were changed in the library, so their files are not read", len(adopted.own))
+
+
+def _macros(desk: Desk, knowledge: KnowledgeBase, serving: bool) -> MacroLibrary:
     library = MacroLibrary(desk.database, desk.taxonomy)
+    if serving or not library.macros():
+        take_in_macros(desk, knowledge)
     knowledge.serve_macros(ServedMacros(library))
     return library

@@ -21,7 +21,7 @@ def chat(
     site: Annotated[str, typer.Option(help="site the customer is on")] = "demo",
 ) -> None:
     """Chat as a customer would; an empty line or Ctrl-D ends. Hand-offs become tickets in the console."""
-    with open_services(load_settings()) as services:
+    with open_services(load_settings(), serving=False) as services:
         started = services.conversations.start(site, locale)
         data = started.to_json()
         _say(data["messages"])

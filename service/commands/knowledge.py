@@ -21,7 +21,7 @@ from service.commands import articles
 from service.console_output import out, print_json, progress_bar
 from service.indexing import open_index, own_index
 from service.settings import load_settings
-from service.wiring import encoder_of
+from service.wiring import encoder_of, open_desk, take_in_macros
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -43,11 +43,13 @@ def sync(
     verify: Annotated[bool, typer.Option(help="audit the index in another process; rebuild a bad one")] = False,
     json: Json = False,
 ) -> None:
-    """Read articles and macros and bring the index up to date with the approved ones."""
+    """Bring the index up to date with the approved articles and the macro library with the content files."""
     settings = load_settings(content=folder)
     knowledge = KnowledgeBase.load(settings.content)
     with open_index(settings, encoder_of(settings), verify=verify) as index, progress_bar() as step:
         rebuilt = knowledge.sync(index, lambda done, total: step("indexing passages", done, total))
+    with open_desk(settings) as desk:
+        take_in_macros(desk, knowledge)
     if json:
         counts = {"articles": len(knowledge.articles), "macros": len(knowledge.macros)}
         print_json({**counts, **asdict(rebuilt)})
@@ -145,7 +147,8 @@ def check_messages(
         table = Table("file", "rule", "severity", "text", "message", "remedy")
         for file in checked:
             for row in file.to_json():
-                table.add_row(*(str(row[key]) for key in ("file", "rule", "severity", "span", "message", "remedy")))
+                cells = (str(row[key]) for key in ("file", "rule", "severity", "span", "message", "remedy"))
+                table.add_row(*map(escape, cells))
         out.print(table if table.row_count else "no rule is broken")
     if any(file.blocked for file in checked):
         raise typer.Exit(1)

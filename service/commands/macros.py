@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from desk.macro_rows import MacroVersion
@@ -65,11 +66,15 @@ def list_macros(
     if json:
         print_json(rows)
         return
+    if not rows:
+        note("no such macros; `paretodesk kb sync` or a start of the service takes in those of the content folder")
+        return
     table = Table("macro", "locale", "reason", "serves", "in work", "title")
     for row in rows:
         serving, work = row["serving"] or "-", row["in_work"]
         in_work = f"{work} ({row['status']})" if work else "-"
-        table.add_row(row["id"], row["locale"], row["reason"], str(serving), in_work, row["title"])
+        cells = (row["id"], row["locale"], row["reason"], str(serving), in_work, row["title"])
+        table.add_row(*map(escape, cells))
     out.print(table)
 
 
@@ -147,7 +152,7 @@ def history(macro_id: Id, locale: Locale = "en", json: Json = False) -> None:
         rules = ", ".join(f"{found['rules']} {found['version']}" for found in change["rules"])
         moment = change["when"][:16].replace("T", " ")
         row = (change["version"], moment, change["who"], change["what"], change["from"] or "-", change["to"], rules)
-        table.add_row(*map(str, row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
 
 
@@ -175,7 +180,7 @@ def _tell(version: MacroVersion, json: bool) -> None:
         print_json(data)
         return
     people = f"written by {data['author']}" + (f", approved by {data['approver']}" if data["approver"] else "")
-    out.print(f"[bold]{data['id']}[/] ({data['locale']}) version {data['version']}: {data['status']}, {people}")
+    out.print(f"[bold]{data['id']}[/] ({data['locale']}) version {data['version']}: {data['status']}, {escape(people)}")
     conditions = "; ".join(f"{name} is {' or '.join(values)}" for name, values in data["when"].items())
     about = f"{data['title']} | {data['reason']} | {', '.join(data['marketplace'])} | {data['kind']}"
     out.print(f"{about}{f' | when {conditions}' if conditions else ''}", markup=False, highlight=False)

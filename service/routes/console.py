@@ -9,11 +9,12 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from kb.policy import check
+from kb.policy.rules import STRICTEST
 from kb.suggestions import policy_context
 from service.pages import page
 from service.problems import ProblemError
 from service.routes.dependencies import ServicesDep, Staff
-from service.suggesting import locale_of, order_facts, state_json, suggestions_for, ticket_json
+from service.suggesting import locale_of, marketplace_of, order_facts, state_json, suggestions_for, ticket_json
 
 router = APIRouter(tags=["console"], dependencies=[Staff])
 PAGE_SIZE = 50
@@ -111,10 +112,9 @@ def correct(ticket_id: str, act: Correction, services: ServicesDep) -> dict[str,
 def reply(ticket_id: str, act: Reply, services: ServicesDep) -> dict[str, Any]:
     """Send a reply, from a macro or free, after the policy check; 422 with the broken rules when it is blocked."""
     view = services.desk.ticket(ticket_id)
-    marketplace = view.ticket.marketplace or view.ticket.channel
     violations = check(
         act.text,
-        marketplace=marketplace,
+        marketplace=marketplace_of(view) or STRICTEST,
         kind="reply",
         locale=locale_of(services, view),
         context=policy_context(order_facts(services, view)),

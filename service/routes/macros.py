@@ -22,8 +22,10 @@ from service.suggesting import marketplace_of, order_facts
 
 router = APIRouter(prefix="/v1/macros", tags=["macros"], dependencies=[Staff])
 
-Id = Annotated[str, PathParameter(max_length=100)]
-Locale = Annotated[str, PathParameter(max_length=10)]
+_ID = r"^[a-z0-9][a-z0-9_-]*$"
+_LOCALE = r"^[a-z]{2}$"
+Id = Annotated[str, PathParameter(max_length=100, pattern=_ID)]
+Locale = Annotated[str, PathParameter(max_length=10, pattern=_LOCALE)]
 Number = Annotated[int, PathParameter(ge=1, le=1_000_000)]
 
 
@@ -55,8 +57,8 @@ class Words(Step):
 class NewMacro(Words):
     """A macro that is not there yet, in one language."""
 
-    id: str = Field(max_length=100, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    locale: str = Field(max_length=10, pattern=r"^[a-z]{2}$")
+    id: str = Field(max_length=100, pattern=_ID)
+    locale: str = Field(max_length=10, pattern=_LOCALE)
 
 
 class Edit(Words):

@@ -329,3 +329,24 @@ def test_usefulness_counts_uses_and_first_contact_resolutions(database, desk, in
     ticket("other macro", tagged, (EventKind.MACRO_SENT, {"macro": "refund", "text": "x"}), resolved)
     assert macro_usefulness(database) == {"parcel": Usefulness(5, 2), "refund": Usefulness(1, 1)}
     assert macro_usefulness(database, datetime.now(UTC) + timedelta(days=200)) == {}
+
+
+def test_a_row_that_this_version_cannot_read_is_left_out_and_logged(library, caplog):
+    files = [a_macro(status="locked", approver="Olga"), a_macro(id="other", status="locked", approver="Olga")]
+    adopt(library.database, files)
+    with library.database.session() as session:
+        odd = macro_versions.update().where(macro_versions.c.macro_id == "other")
+        session.execute(odd.values(approver="File Author"))
+    assert adopt(library.database, [replace(file, body=f"{BODY} New.") for file in files]).imported == 1
+    assert "macro other (en) cannot be read, so its file is not taken in" in caplog.text
+    assert [found.newest.id for found in library.macros()] == ["parcel"]
+    assert "macro other (en) version 1 cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"), [("evidence.photos", "many"), ("order.date", "yes"), ("shipment.carrier", "unknown")]
+)
+def test_a_condition_whose_value_the_text_cannot_say_is_a_mistake_and_nothing_is_stored(library, fact, value):
+    with pytest.raises(MacroContentError, match=f"when.{fact}"):
+        library.write(a_macro(f"It is {{{{ {fact} }}}}.", when={fact: value}), "Ana")
+    assert library.macros() == []

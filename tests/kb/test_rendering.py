@@ -116,6 +116,12 @@ def test_a_value_is_never_expanded_and_stays_on_its_line():
     assert text_of("Hi {{ buyer.name }}!", facts) == "Hi (( order.id )) Subject: x!"
 
 
+@pytest.mark.parametrize("value", ["1e999999999", "-1e2000000", "1e-999999999"])
+def test_a_number_of_a_billion_digits_is_refused_at_once(value):
+    with pytest.raises(UnusableFactError):
+        words("evidence.photos", value)
+
+
 def test_long_text_is_shortened_at_a_word_and_identifiers_never_are():
     shown = words("item.title", "lamp " * 100)
     assert len(shown) <= 120

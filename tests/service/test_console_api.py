@@ -39,6 +39,14 @@ def test_a_reply_that_breaks_a_blocking_rule_is_not_sent(client):
     assert "replied" not in kinds(client.get(f"/v1/tickets/{ticket}").json())
 
 
+def test_a_channel_called_like_the_lax_rules_is_judged_by_the_strictest(client):
+    ticket = deliver(client, "c-generic", "How do I return this?", channel="generic")
+    answer = {"agent": "a", "text": "Hello, you can call us at +49 171 2345678 about the return of your order."}
+    refused = client.post(f"/v1/console/tickets/{ticket}/reply", json=answer)
+    assert refused.status_code == 422
+    assert [violation["rule"] for violation in refused.json()["violations"]] == ["R04"]
+
+
 def test_an_undecided_ticket_cannot_be_closed_untagged(client):
     ticket = deliver(client, "c-4", "hmm")
     refused = client.post(f"/v1/console/tickets/{ticket}/resolve", json={"agent": "a"})

@@ -2,11 +2,13 @@ import shutil
 import time
 
 import pytest
+from chromadb.errors import InternalError
 
 from classifier.encoders import Encoder
 from kb.content import STARTER_CONTENT
 from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase
+from kb.storage import FolderStorage
 from service import indexing
 from service.indexing import ArticleSearch, open_index
 from service.settings import Settings, load_settings
@@ -53,3 +55,41 @@ def test_the_address_of_a_chroma_server_is_used(settings, encoder: Encoder):
         assert "PARETODESK_CHROMA_URL" in (search.problem or "")
     with open_index(settings, encoder) as index:
         assert index.count == 0
+
+
+def broken(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("place", ["begin", "adopt"])
+def test_an_index_that_cannot_be_written_leaves_search_by_words(settings, encoder: Encoder, monkeypatch, place):
+    monkeypatch.setattr(FolderStorage, place, broken)
+    base = KnowledgeBase.load(settings.content)
+    with ArticleSearch(settings, encoder, base) as search:
+        assert "No space left on device" in (search.problem or "")
+        assert base.hybrid.ranked("invoice", "en")[0].passage.article == "get-an-invoice"
+    assert not list(settings.index.glob("build-*"))
+
+
+def test_an_index_whose_folder_cannot_be_made_leaves_search_by_words(settings, encoder: Encoder):
+    settings.index.parent.mkdir(parents=True, exist_ok=True)
+    settings.index.write_text("a file where the folder should be")
+    base = KnowledgeBase.load(settings.content)
+    with ArticleSearch(settings, encoder, base) as search:
+        assert "cannot be opened" in (search.problem or "")
+        assert base.hybrid.ranked("invoice", "en")[0].passage.article == "get-an-invoice"
+
+
+def failing_in_chroma(*_: object) -> None:
+    raise InternalError("disk I/O error")
+
+
+def test_an_index_that_fails_while_it_is_filled_beside_the_service_is_told(settings, encoder: Encoder, monkeypatch):
+    monkeypatch.setattr(indexing, "_AT_START", 3)
+    monkeypatch.setattr("kb.index._fill", failing_in_chroma)
+    base = KnowledgeBase.load(settings.content)
+    with ArticleSearch(settings, encoder, base) as search:
+        ends = time.monotonic() + 120
+        while "disk I/O error" not in (search.problem or "") and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert "searched by words alone: the index cannot be written (disk I/O error)" in (search.problem or "")

@@ -1,6 +1,7 @@
 """The macro library over HTTP and on the command line, with the small content of the conversation tests."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,13 +16,14 @@ from desk.database import DatabaseError
 from desk.inbox import IncomingTicket
 from desk.macro_library import MacroLibrary
 from desk.tables import orders, upsert
+from kb.knowledge import KnowledgeBase
 from kb.usefulness import Usefulness
 from service import served_macros, wiring
 from service.app import create_app
 from service.cli import main
 from service.served_macros import ServedMacros
 from service.settings import load_settings
-from service.wiring import Services, open_services
+from service.wiring import Services, open_desk, open_services, take_in_macros
 
 CONTENT = Path(__file__).parents[1] / "bot" / "content"
 ORDER = "123-4567890-1234567"
@@ -114,6 +116,8 @@ REFUSED = [
     ({"by": "paretodesk"}, 409, "program's own name"),
     ({"by": ""}, 422, "by"),
     ({"status": "locked"}, 422, "status"),
+    ({"when": {"order.date": ["yes"]}, "body": "Ordered on {{ order.date }}."}, 422, "when.order.date"),
+    ({"when": {"shipment.carrier": ["unknown"]}}, 422, "'unknown' stands for no value"),
     ({"id": "../etc"}, 422, "id"),
     ({"id": "on-its-way"}, 409, "is there already"),
 ]
@@ -130,6 +134,8 @@ def test_what_cannot_be_saved_is_a_problem_that_says_why(client):
 
 def test_unknown_macros_and_stale_edits_are_problems(client):
     assert client.get("/v1/macros/en/nope").status_code == 404
+    assert client.get("/v1/macros/en/no%00pe").status_code == 422
+    assert client.get("/v1/macros/e%00/nope/history").status_code == 422
     assert client.get(f"{MACRO}/versions/7").status_code == 404
     assert client.post(f"{MACRO}/versions/7/lock", json={"by": "Ana"}).status_code == 404
     stale = client.post(f"{MACRO}/versions", json={**WORDS, "by": "Ana", "based_on": 5})
@@ -199,6 +205,8 @@ def test_macros_known_before_keep_serving_while_the_database_is_away(services, m
 def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PARETODESK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PARETODESK_CONTENT", str(CONTENT))
+    with open_desk(load_settings()) as desk:
+        take_in_macros(desk, KnowledgeBase.load(CONTENT))
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["paretodesk", "macros", *map(str, arguments)])
@@ -233,6 +241,26 @@ def test_the_command_line_goes_through_the_whole_life(run, tmp_path):
     assert (log[-1]["what"], log[-1]["data"]["why"]) == ("retired", "sold out")
     assert "superseded" in run("history", "on-its-way")[1]
     assert "tracking_update" in run("list")[1]
+
+
+def test_commands_in_a_shell_with_another_content_folder_leave_the_library_alone(run, tmp_path, monkeypatch):
+    before = run("list", "--json")[1]
+    assert json.loads(before)
+    monkeypatch.setenv("PARETODESK_CONTENT", str(tmp_path))
+    assert run("show", "on-its-way")[0] == 0
+    assert run("history", "on-its-way")[0] == 0
+    assert run("list", "--json")[1] == before
+
+
+def test_square_brackets_that_people_wrote_are_shown_as_they_are(run, tmp_path):
+    file = tmp_path / "odd.md"
+    shipped = (CONTENT / "macros" / "en" / "on-its-way.md").read_text("utf-8")
+    titled = re.sub(r"(?m)^title:.*$", 'title: "Parcel [/b]"', shipped.replace("id: on-its-way", "id: odd"))
+    file.write_text(titled, "utf-8")
+    assert "[/b]" in run("new", file, "--by", "Ana [/i]")[1]
+    assert "written by Ana [/i]" in run("show", "odd")[1]
+    assert "Parcel [/b]" in run("list")[1]
+    assert "Ana [/i]" in run("history", "odd")[1]
 
 
 def test_the_command_line_says_what_is_wrong_without_a_traceback(run, tmp_path):
