@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from bot.decision import DecisionSettings, starter_decision
 from bot.turn import Said
+from kb.content import ANY_MARKETPLACE
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
 
 log = logging.getLogger("paretodesk.bot")
@@ -50,8 +51,11 @@ class Answers:
         return Said(f"**{best.passage.heading}**\n\n{best.passage.markdown}", f"{ARTICLE_PREFIX}{best.passage.id}")
 
     def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Said | None:
-        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check."""
-        for suggestion in self._knowledge.suggest(question, reason, facts, locale).macros:
+        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check.
+
+        A conversation has no marketplace, so that only macros for `any` may be said in it.
+        """
+        for suggestion in self._knowledge.suggest(question, reason, facts, locale, ANY_MARKETPLACE).macros:
             macro = self._knowledge.macro(suggestion.macro_id, locale)
             if suggestion.macro_id in self._settings.macros_for_people:
                 continue

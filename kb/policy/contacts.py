@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatch
 
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 
-from kb.policy.message import ORDER_ID, Message
+from kb.policy.message import ORDER_ID, Message, without_values
 from kb.policy.rules import Emails, Links, Phones
 
 Span = tuple[int, int]
@@ -20,11 +19,18 @@ _BARE_DOMAINS = (
     "website|tech|xyz|club|dev|ai|co|tv|gl|gd|to|mx|ar|br|pt|ca|au|ie|lu|li|cat|gal|bzh|paris|berlin|example|help|"
     "support|care|email|market|deals|gift|video|social"
 )
+# Browsers take these for the dot between two labels, too.
+_DOT = r"[.\u3002\uff0e\uff61]"
+# The whole host counts, and after a scheme what stands before its last "@" as well: amazon.com may be the beginning of
+# another domain or a user name.
 _LINK = re.compile(
-    r"(?P<scheme>\b(?i:https?|ftp|hxxps?)://)?(?P<host>(?:(?<![\w@.-])|(?<=://))"
-    rf"(?:(?i:www)\.[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)*(?=[\w-]*[^\W\d_])[\w-]+\.(?:{_BARE_DOMAINS}|{_BARE_DOMAINS.upper()})\b"
-    r"|(?<=://)[^\s/<>\"')\]]+))(?![\w@])(?P<path>(?::\d+)?[/?#][^\s<>\"')\]]*)?"
+    r"(?P<scheme>\b(?i:https?|ftp|hxxps?)://)?"
+    r"(?P<host>(?<=://)(?:[^\s/\\?#<>]*@)?[^\s/\\?#<>\"')\]]+"
+    rf"|(?<![\w@.-])(?:(?i:www)(?:{_DOT}[\w-]+){{2,}}+"
+    rf"|(?:[\w-]+\.)*(?=[\w-]*[^\W\d_])[\w-]+\.(?:{_BARE_DOMAINS}|{_BARE_DOMAINS.upper()})\b(?:{_DOT}[\w-]+)*+))"
+    r"(?![\w@])(?P<path>(?::\d+)?[/\\?#][^\s<>\"')\]]*)?"
 )
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _SPELLED_LINK = re.compile(
     r"\b[\w-]+\s*(?:[\[(]\s*(?:dot|punkt|point|punto|\.)\s*[\])]\s*|\s(?:dot|punkt|point|punto)\s(?=com|net|org|info|shop))"
     r"(?:com|net|org|info|shop|de|fr|es|it|uk|eu|example)\b",
@@ -76,16 +82,8 @@ def find_links(detector: Links, message: Message) -> Iterator[Span]:
 
 
 def _allowed(host: str, allowed: tuple[str, ...]) -> bool:
-    host = host.split("@")[-1]
-    for domain in allowed:
-        if domain.endswith(".*"):
-            # A country ending is one label or two ("co.uk"); more would let amazon.com.evil.net through.
-            name = re.escape(domain[:-2])
-            if re.fullmatch(rf"(?:[\w-]+\.)*{name}\.(?:com?\.[a-z]{{2}}|[a-z]{{2,3}})", host):
-                return True
-        elif fnmatch(host, domain) or host.endswith(f".{domain}"):
-            return True
-    return False
+    host = re.sub(r"(?::\d*)?\W*$", "", host.split("@")[-1])
+    return bool(_HOST.fullmatch(host)) and any(host == domain or host.endswith(f".{domain}") for domain in allowed)
 
 
 def find_emails(detector: Emails, message: Message) -> Iterator[Span]:
@@ -138,9 +136,8 @@ def _spelled_out(detector: Phones, message: Message) -> Iterator[Span]:
 
 
 def _mask(text: str, values: tuple[str, ...]) -> str:
-    for value in sorted(values, key=len, reverse=True):
-        if value:
-            text = text.replace(value, "x" * len(value))
+    # With its country code it is a phone number, whoever calls it an id.
+    text = without_values(text, (value for value in values if not value.startswith("+")), "x")
     for pattern in _NOT_PHONES:
         text = pattern.sub(lambda match: "x" * len(match[0]), text)
     return text

@@ -10,7 +10,7 @@ from typing import Any
 from classifier.language import UNKNOWN, language_identifier
 from kb.policy.contacts import Span, find_emails, find_links, find_phones
 from kb.policy.lexicon import Lexicon
-from kb.policy.message import ORDER_ID, Message
+from kb.policy.message import ORDER_ID, Message, without_values
 from kb.policy.pictures import find_pictures
 from kb.policy.rules import (
     Attachments,
@@ -119,10 +119,7 @@ def _language(detector: Language, message: Message) -> Iterator[Span]:
 
     What is quoted, tags and addresses say nothing about the language.
     """
-    body = message.body
-    for value in sorted(message.context.other_language, key=len, reverse=True):
-        if value:
-            body = body.replace(value, " " * len(value))
+    body = without_values(message.body, message.context.other_language, " ")
     quoteless = _QUOTED.sub(lambda match: " " * len(match[0]), body)
     pieces = [match.span() for match in _PARAGRAPH.finditer(quoteless)]
     long = [span for span in pieces if _letters(quoteless[span[0] : span[1]]) >= detector.min_letters]

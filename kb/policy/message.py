@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,6 +12,7 @@ from itertools import pairwise
 from kb.policy.lexicon import Folded, Lexicon, fold_with_origin, lowered_with_origin, starter_lexicons
 
 ORDER_ID = re.compile(r"(?<![\w-])\d{3}-\d{7}-\d{7}(?![\w-])")
+_SHORTEST_VALUE = 4
 SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)|\n\s*\n|\n")
 
 
@@ -45,6 +47,18 @@ class PolicyContext:
     """Identifiers of this order that only look like phone numbers (tracking, RMA, SKU ...)."""
     other_language: tuple[str, ...] = ()
     """Inserted values whose language says nothing about the message (titles, names)."""
+
+
+def without_values(text: str, values: Iterable[str], filler: str) -> str:
+    """``text`` at its length, with the character ``filler`` in the place of every inserted value.
+
+    A value counts where it stands as a whole; one of under 4 characters is too common to tell anything.
+    """
+    known = sorted((value for value in values if len(value) >= _SHORTEST_VALUE), key=len, reverse=True)
+    if not known:
+        return text
+    standing = rf"(?<![\w+-])(?:{'|'.join(map(re.escape, known))})(?![\w-])"
+    return re.sub(standing, lambda match: filler * len(match[0]), text)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class _Reader(HTMLParser):
         self.pictures: list[_Picture] = []
         self._links = 0
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self.feed(text)
+        # HTMLParser raises on a marked section that it does not know (`<![foo[`); no picture stands in its tag.
+        self.feed(text.replace("<![", "   "))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Count links, keep pictures."""

@@ -92,8 +92,8 @@ class Links(_Detector):
     """A link whose domain is not allowed, or that is not https."""
 
     kind: Literal["links"]
-    allowed: tuple[str, ...]
-    """Domains; `amazon.*` stands for every country."""
+    allowed: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")], ...]
+    """Domains, their subdomains included; every country's is listed, because anybody may own `amazon` elsewhere."""
 
 
 class Emails(_Detector):

@@ -12,7 +12,7 @@ import pytest
 
 from classifier.encoders import Encoder
 from kb.articles import Audience, Passage, load_articles
-from kb.chroma import connect, disconnect
+from kb.chroma import clean_memory, connect, disconnect
 from kb.index import IndexAuditError, IndexLockedError, KnowledgeIndex, KnowledgeIndexError
 from kb.index_audit import folder_problem
 from kb.scope import Scope
@@ -264,3 +264,13 @@ def test_an_empty_knowledge_base_is_an_empty_index(folder, encoder):
     with KnowledgeIndex.open(folder, encoder) as index:
         assert index.rebuild([]).passages == 0
         assert index.vectors()[1].shape == (0, encoder.dimensions)
+
+
+def test_where_the_own_process_cannot_be_loaded_an_index_is_written_all_the_same(monkeypatch):
+    def refuse(name):
+        raise TypeError("LoadLibrary() argument 1 must be str, not None")
+
+    monkeypatch.setattr("kb.chroma.sys.platform", "win32")
+    monkeypatch.setattr("kb.chroma.ctypes.CDLL", refuse)
+    with clean_memory():
+        pass

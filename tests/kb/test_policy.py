@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from classifier.datafile import DataFileError
@@ -118,6 +118,59 @@ def test_known_ids_are_no_phone_numbers_and_inserted_titles_no_foreign_language(
     text = f"Your article:\n{title}\nis with the carrier since yesterday."
     assert rules_of(text, locale="en") == {"R13"}
     assert rules_of(text, locale="en", context=PolicyContext(other_language=(title,))) == set()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://amazon.com.evil.ru/login",
+        "amazon.com.evil.ru/login",
+        "www.amazon.com.evil.ru",
+        "https://evil.ru?@amazon.com/",
+        "https://evil.ru\\@amazon.com/",
+        "https://evil.ru#@amazon.com",
+        "https://amazon.com:secret@evil.ru/",
+        "https://amazon.com'@evil.ru/",
+        "https://evil.ru\uff0f.amazon.com/",
+        "amazon.com\u3002evil.ru/login",
+        "https://sellercentral.amazon.com.tk/ap",
+        "https://amazon.tk/ap",
+        "https://notamazon.com/ap",
+        "http://amazon.com/ap",
+    ],
+)
+def test_a_host_that_only_looks_like_the_marketplaces_is_a_foreign_link(link):
+    [found] = [v for v in check(f"You can see your order here: {link} today.", locale="en") if v.rule == "R02"]
+    assert found.blocks
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://amazon.com",
+        "https://sellercentral.amazon.co.uk:443/ap?x=1#y",
+        "**https://www.amazon.de**",
+        "HTTPS://AMAZON.COM.MX/orders,",
+        "(https://amazon.fr/a)",
+        "amazon.es.",
+        "https://www.dhl.de/track?id=1@2",
+    ],
+)
+def test_links_to_the_marketplace_and_the_carriers_pass(link):
+    assert "R02" not in rules_of(f"You can see your order here: {link} today.", locale="en")
+
+
+@pytest.mark.parametrize("known", [("3", "12"), ("1234567890",), ("234567",), ("+49 30 1234567",), ("49 30 1234567",)])
+def test_an_id_excuses_no_phone_number_that_only_holds_it(known):
+    text = "Call us at +49 30 1234567 please."
+    assert rules_of(text, locale="en", context=PolicyContext(not_phones=known)) == {"R04"}
+
+
+def test_a_title_inside_of_another_word_is_no_inserted_title():
+    text = "Vielen Dank für Ihre Nachricht, wir prüfen den Fall und melden uns morgen wieder bei Ihnen."
+    assert rules_of(text, locale="en") == {"R13"}
+    pieces = ("iele", "achrich", "rüfe", "elde", "orge", "iede", "hne")
+    assert rules_of(text, locale="en", context=PolicyContext(other_language=pieces)) == {"R13"}
 
 
 def test_length_counts_the_body_and_not_the_subject():
@@ -259,3 +312,24 @@ def test_a_macro_file_is_checked_filled_with_examples_and_the_span_is_in_its_bod
 def test_any_text_is_checked_and_every_span_lies_inside_it(text, kind, locale):
     for violation in check(text, kind=kind, locale=locale):
         assert 0 <= violation.span[0] <= violation.span[1] <= len(text)
+
+
+_MARKUP = st.sampled_from(
+    ["<img src=x", "<img src=x>", "<a href=x>", "</a>", "<![", "<![CDATA[", "<!", "<!--", "-->", "<?", "</", "&#",
+     "]]>", "foo[", "[if", "bar", "<script>", "<textarea>", "![a](b", "://", "@", "amazon.com", "\\", "\n", " ",
+     "\x00", ">", "'"]
+)  # fmt: skip
+
+
+@given(st.lists(_MARKUP | st.text(max_size=5), max_size=12).map("".join), st.sampled_from(["email", None]))
+@example("<img src=x> <![ foo[ bar", None)
+@example("<img src=x> <![foo[ bar", "email")
+def test_any_markup_is_checked_and_never_an_error(text, channel):
+    for violation in check(text, locale="en", context=PolicyContext(channel=channel)):
+        assert 0 <= violation.span[0] <= violation.span[1] <= len(text)
+
+
+def test_a_picture_behind_an_unknown_marked_section_is_found_where_it_stands():
+    text = 'Hello <![foo[ bar <img src="https://x.example/a.png">'
+    [found] = [v for v in check(text, locale="en") if v.rule == "R21"]
+    assert text[slice(*found.span)].startswith("<img src=")
