@@ -90,6 +90,9 @@ def _weights(questions: Sequence[Question], search: HybridSearch, profile: str) 
         if right.any():
             rows.append((np.stack([evidence.cosines, evidence.asked, evidence.lexical], axis=1)[:, used], right))
 
+    if not rows:
+        raise SearchFitError(f"no question of the {profile} profile has an answer among the articles; add questions")
+
     def loss(weights: np.ndarray) -> float:
         total = sum(
             float(logsumexp(scores) - logsumexp(scores[right]))
@@ -98,10 +101,14 @@ def _weights(questions: Sequence[Question], search: HybridSearch, profile: str) 
         return total / len(rows) + _RIDGE * float(weights @ weights)
 
     found = minimize(loss, np.full(len(used), 5.0), method="L-BFGS-B", bounds=[(0.0, None)] * len(used)).x
+    if not found.sum():
+        raise SearchFitError(
+            f"no kind of evidence finds the right article in the {profile} profile; check the questions"
+        )
     shares = np.zeros(3)
     shares[list(used)] = found / found.sum()
     dense, asked = (round(float(share), 3) for share in shares[:2])
-    return Weights(dense=dense, asked=asked, lexical=round(1 - dense - asked, 3))
+    return Weights(dense=dense, asked=asked, lexical=round(max(0.0, 1 - dense - asked), 3))
 
 
 def _examples(questions: Sequence[Question], search: HybridSearch) -> _Examples:

@@ -35,7 +35,7 @@ class Weights(_Data):
         """The same proportion of the other two beside at least this share of lexical evidence."""
         lexical = max(lexical, self.lexical)
         rest = self.dense + self.asked
-        if not rest:
+        if not rest:  # search by words alone
             return self
         share = (1 - lexical) / rest
         return Weights(dense=self.dense * share, asked=self.asked * share, lexical=lexical)
@@ -75,6 +75,14 @@ class Profiles(_Data):
     asked: Profile
     articles: Profile
     lexical: Profile
+
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        for name in ("asked", "articles"):
+            weights: Weights = getattr(self, name).weights
+            if weights.dense + weights.asked <= 0:
+                raise ValueError(f"{name}.weights: dense and asked are both 0; give meaning some weight")
+        return self
 
 
 class SearchSettings(_Data):

@@ -82,11 +82,12 @@ def load_corpus(folder: Path, taxonomy: Taxonomy) -> list[Example]:
             mistakes.append(f"id '{example.id}' is used by {seen[example.id]} and {example.locale}/{example.reason}")
         seen[example.id] = f"{example.locale}/{example.reason}"
     if mistakes:
-        raise _corpus_error(mistakes)
+        raise corpus_error(mistakes)
     return examples
 
 
-def _corpus_error(mistakes: Sequence[str]) -> CorpusError:
+def corpus_error(mistakes: Sequence[str]) -> CorpusError:
+    """One error for all mistakes of labelled data, the first `SHOWN_MISTAKES` named."""
     more = f"\n... and {len(mistakes) - SHOWN_MISTAKES} more" if len(mistakes) > SHOWN_MISTAKES else ""
     return CorpusError("\n".join(mistakes[:SHOWN_MISTAKES]) + more)
 
@@ -133,7 +134,7 @@ def as_labelled(examples: Sequence[Example]) -> Labelled:
 
 def text_group(text: str) -> str:
     """The group of a text that nothing else ties to others: equal texts share it."""
-    return hashlib.sha256(text.lower().encode()).hexdigest()
+    return hashlib.sha256(text.lower().encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load_labelled(path: Path, text: str, label: str) -> list[Example]:
@@ -156,7 +157,7 @@ def load_labelled(path: Path, text: str, label: str) -> list[Example]:
             locale = row.values.get("language") or row.values.get("locale") or ""
             examples.append(Example(f"{path.stem}-{row.line}", reason, locale, "", "", words, text_group(words)))
     if mistakes:
-        raise _corpus_error(mistakes)
+        raise corpus_error(mistakes)
     if not examples:
         raise CorpusError(f"{path}: no rows")
     return examples

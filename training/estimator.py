@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from classifier.encoders import UNIVERSAL, Encoder, Vectors, encoder_by_name
 from classifier.model import ReasonModel, Scores, encoder_name
-from models.bundle import BundleError, Manifest, write_bundle
-from models.card import render_card
+from models.bundle import BundleError
 from models.registry import Registry
 from models.signing import SigningKey
-from training.corpus import Example, as_labelled
+from training.corpus import Example, as_labelled, text_group
 from training.encoding_cache import encode_cached
 from training.evaluation import evaluate, predictions_of
 from training.fitting import FitError, Settings, fit, silent
-from training.retraining import LIBRARIES, REASONS_MODEL, data_hash
+from training.retraining import REASONS_MODEL, data_hash, write_version
 
 UNDECIDED = "undecided"
 """What `TicketClassifier.decide` says of a text whose label it does not believe."""
@@ -90,7 +86,7 @@ class TicketClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     out_of_fold_ : calibrated probabilities ``float64 (n, k)`` of the training texts, each from a model that did not
         learn from it. Only after `fit`.
     evaluation_ : figures over the same, see `training.evaluation.Evaluation`. Only after `fit`.
-    guarantees_ : what could be promised at other target errors too. Only after `fit`.
+    fitted_ : the model and all that cross-validation said of it, see `training.fitting.Fitted`. Only after `fit`.
     data_hash_ : sha256 of texts and labels in any order. Only after `fit`.
     """
 
@@ -140,7 +136,7 @@ class TicketClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.out_of_fold_ = fitted.out_of_fold.probabilities[:, _columns(fitted.model, names)]
         out_of_fold = predictions_of(fitted.model, fitted.out_of_fold, examples)
         self.evaluation_ = evaluate(fitted.model, examples, predictions=out_of_fold)
-        self.guarantees_ = fitted.guarantees
+        self.fitted_ = fitted
         self.data_hash_ = data_hash(examples)
         return self
 
@@ -200,32 +196,11 @@ class TicketClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "evaluation_"):
             raise BundleError("the model was loaded from a bundle; copy that folder, or fit again")
         registry = Registry(Path(store))
-        version = registry.new_version(name)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        guarantees = [vars(guarantee) for guarantee in self.guarantees_]
-        evaluation = self.evaluation_.to_json()
-        card = render_card(
-            name=name,
-            version=version,
-            created_at=created,
-            data={"learned from": f"{evaluation['n']} texts, {len(self.classes_)} labels; figures are out of fold",
-                  "sha256 of the data": self.data_hash_},
-            fit={"encoder": self.encoder, "seed": self.seed},
-            evaluation=evaluation,
-            guarantees=guarantees,
+        version = write_version(
+            registry, SigningKey.read_or_create(Path(key)), name, self.fitted_, self.evaluation_,
+            data={"learned from": f"{self.evaluation_.n} texts, {len(self.classes_)} labels; figures are out of fold"},
+            fingerprint=self.data_hash_, seed=self.seed,
         )  # fmt: skip
-        manifest = Manifest(
-            name=name,
-            version=version,
-            created_at=created,
-            files={},
-            libraries={library: library_version(library) for library in LIBRARIES},
-            data_hash=self.data_hash_,
-            metrics=evaluation,
-            certificates={"risk_control": guarantees},
-        )
-        folder = registry.folder(name, version)
-        write_bundle(folder, manifest, self.model_.to_files(), card, SigningKey.read_or_create(Path(key)))
         registry.promote(name, version)
         registry.prune(name)
         return version
@@ -274,7 +249,7 @@ def _rows(rows: list[int]) -> str:
 
 def _examples(texts: list[str], labels: Sequence[str] | None = None, groups: ArrayLike | None = None) -> list[Example]:
     """Texts as tickets without a subject; equal texts share a group where none is given."""
-    digests = [hashlib.sha256(text.strip().lower().encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
+    digests = [text_group(text.strip()) for text in texts]
     tied = digests if groups is None else [str(group) for group in np.asarray(groups)]
     return [
         Example(digest, label, "", "", "", text, group)

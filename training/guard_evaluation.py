@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE
 from classifier.tagger import Tagger
 from classifier.taxonomy import Autonomy, Taxonomy, starter_taxonomy
-from training.corpus import SHOWN_MISTAKES, CorpusError
+from training.corpus import corpus_error
 
 GUARD_SET = Path(__file__).parent / "guard_set"
 _NOT_A_RULE = {MODEL_RULE, UNAVAILABLE_RULE}
@@ -129,8 +129,7 @@ def load_guard_set(folder: Path = GUARD_SET, taxonomy: Taxonomy | None = None) -
     if not messages and not mistakes:
         mistakes.append(f"{folder}: no <locale>.jsonl files with messages")
     if mistakes:
-        more = f"\n... and {len(mistakes) - SHOWN_MISTAKES} more" if len(mistakes) > SHOWN_MISTAKES else ""
-        raise CorpusError("\n".join(mistakes[:SHOWN_MISTAKES]) + more)
+        raise corpus_error(mistakes)
     return list(messages.values())
 
 

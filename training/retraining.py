@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
@@ -22,7 +22,7 @@ from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import Example, as_labelled
 from training.encoding_cache import encode_cached
-from training.evaluation import evaluate, predictions_of, rule_alarms
+from training.evaluation import Evaluation, evaluate, predictions_of, rule_alarms
 from training.fitting import FitError, Fitted, Progress, Settings, fit, silent
 from training.guard_evaluation import GuardEvaluation, evaluate_guard, load_guard_set
 from training.promotion import Verdict, judge
@@ -46,7 +46,7 @@ class Outcome:
 def data_hash(examples: Sequence[Example]) -> str:
     """sha256 over ids, labels and texts; equal data in any order has an equal hash."""
     lines = sorted(f"{e.id}\x1f{e.reason}\x1f{e.text}" for e in examples)
-    return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\x1e".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load_model(registry: Registry, key: SigningKey, name: str, version: str | None = None) -> tuple[ReasonModel, str]:
@@ -88,7 +88,6 @@ def retrain(
     verdict = judge(champion, fitted.model, frozen, human_only)
     if note and not replace_unreadable:
         verdict = replace(verdict, promote=False, because=(note,))
-    version = registry.new_version(name)
     guard = (
         evaluate_guard(
             Tagger(starter_taxonomy(), starter_guard(), language_identifier(), fitted.model),
@@ -97,11 +96,26 @@ def retrain(
         if human_only
         else None
     )
-    _write(registry, key, name, version, learned, frozen, fitted, verdict, settings, guard)
+    version = write_version(
+        registry, key, name, fitted, verdict.challenger,
+        data={
+            **_described(learned),
+            "frozen, only measured on": f"{len(frozen)} tickets; scenario, customer or order never on both sides",
+        },
+        fingerprint=data_hash([*learned, *frozen]), seed=settings.seed, verdict=verdict, guard=guard,
+    )  # fmt: skip
     if verdict.promote:
         registry.promote(name, version)
         registry.prune(name)
     return Outcome(name, version, fitted, verdict, note)
+
+
+def champion_encoder(registry: Registry, key: SigningKey, name: str = REASONS_MODEL) -> str | None:
+    """The encoder that the champion was fitted on, so that its challenger is too; None where none can be opened."""
+    try:
+        return encoder_name(registry.read(name, key).files)
+    except (BundleError, ModelFormatError):
+        return None
 
 
 def _champion(registry: Registry, key: SigningKey, name: str) -> tuple[ReasonModel | None, str | None]:
@@ -113,32 +127,42 @@ def _champion(registry: Registry, key: SigningKey, name: str) -> tuple[ReasonMod
         return None, f"the champion could not be opened and was not compared: {error}"
 
 
-def _write(
+def _described(learned: Sequence[Example]) -> dict[str, str]:
+    languages = Counter(example.locale for example in learned)
+    return {
+        "learned from": f"{len(learned)} tickets, {len({example.reason for example in learned})} labels",
+        "languages": ", ".join(f"{locale or 'unknown'} {n}" for locale, n in sorted(languages.items())),
+    }
+
+
+def write_version(
     registry: Registry,
     key: SigningKey,
     name: str,
-    version: str,
-    learned: Sequence[Example],
-    frozen: Sequence[Example],
     fitted: Fitted,
-    verdict: Verdict,
-    settings: Settings,
+    evaluation: Evaluation,
+    *,
+    data: Mapping[str, str],
+    fingerprint: str,
+    seed: int,
+    verdict: Verdict | None = None,
     guard: GuardEvaluation | None = None,
-) -> None:
+) -> str:
+    """Write a fitted model with its card as a new signed version of ``name``, which does not serve yet; its version.
+
+    ``data`` says in the card what it learned from, ``fingerprint`` is its `data_hash`. Raises `BundleError`.
+    """
+    version = registry.new_version(name)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    certificates = [asdict(guarantee) for guarantee in fitted.guarantees]
-    languages = Counter(example.locale for example in learned)
-    fingerprint = data_hash([*learned, *frozen])
+    risk_control = [asdict(guarantee) for guarantee in fitted.guarantees]
+    certificates: dict[str, object] = {"risk_control": risk_control}
+    if verdict:
+        certificates |= {"promoted": verdict.promote, "because": list(verdict.because)}
     card = render_card(
         name=name,
         version=version,
         created_at=created,
-        data={
-            "learned from": f"{len(learned)} tickets, {len(fitted.model.labels)} labels",
-            "languages": ", ".join(f"{key or 'unknown'} {n}" for key, n in sorted(languages.items())),
-            "frozen, only measured on": f"{len(frozen)} tickets; scenario, customer or order never on both sides",
-            "sha256 of the data": fingerprint,
-        },
+        data={**data, "sha256 of the data": fingerprint},
         fit={
             "encoder": fitted.model.encoder.name,
             "heads": "kernel ridge on embeddings"
@@ -148,11 +172,11 @@ def _write(
             + ", ".join(f"{method} {loss:.4f}" for method, loss in fitted.calibration.items())
             + ")",
             "calibration error, out of fold": f"{fitted.calibration_error:.3f}",
-            "seed": settings.seed,
+            "seed": seed,
         },
-        evaluation=verdict.challenger.to_json(),
-        guarantees=certificates,
-        verdict=verdict.to_json(),
+        evaluation=evaluation.to_json(),
+        guarantees=risk_control,
+        verdict=verdict.to_json() if verdict else None,
         guard=guard.to_json() if guard else None,
     )
     manifest = Manifest(
@@ -162,10 +186,11 @@ def _write(
         files={},
         libraries={library: library_version(library) for library in LIBRARIES},
         data_hash=fingerprint,
-        metrics=verdict.challenger.to_json(),
-        certificates={"risk_control": certificates, "promoted": verdict.promote, "because": list(verdict.because)},
+        metrics=evaluation.to_json(),
+        certificates=certificates,
     )
     write_bundle(registry.folder(name, version), manifest, fitted.model.to_files(), card, key)
+    return version
 
 
 def train_any(
@@ -185,8 +210,10 @@ def train_any(
         fitted.model, examples, predictions=predictions_of(fitted.model, fitted.out_of_fold, examples)
     )
     verdict = Verdict(True, ("trained on request",), (), None, evaluation)
-    version = registry.new_version(name)
-    _write(registry, key, name, version, examples, [], fitted, verdict, settings)
+    version = write_version(
+        registry, key, name, fitted, evaluation,
+        data=_described(examples), fingerprint=data_hash(examples), seed=settings.seed, verdict=verdict,
+    )  # fmt: skip
     registry.promote(name, version)
     registry.prune(name)
     return Outcome(name, version, fitted, verdict)

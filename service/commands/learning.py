@@ -17,11 +17,11 @@ from models.registry import Registry
 from models.signing import SigningKey
 from service.console_output import fail, note, out, print_json, progress_bar
 from service.settings import load_settings
-from service.wiring import encoder_of, open_desk, registry_of
+from service.wiring import open_desk, registry_of
 from training.corpus import STARTER_CORPUS, Example, load_corpus, load_labelled
 from training.desk_labels import confirmed_examples
 from training.evaluation import Evaluation, evaluate, evaluate_with_unknown
-from training.retraining import REASONS_MODEL, Outcome, load_model, train_any
+from training.retraining import REASONS_MODEL, Outcome, champion_encoder, load_model, train_any
 from training.retraining import retrain as fit_and_judge
 from training.shift import Shift, compare_periods, parse_period
 
@@ -123,10 +123,11 @@ def retrain(
     with open_desk(settings) as desk:
         confirmed = confirmed_examples(desk, first_day)
     note(f"{len(confirmed)} confirmed tickets join the corpus")
+    used = encoder_by_name(champion_encoder(registry, key) or UNIVERSAL, settings.threads or None)
     examples = [*load_corpus(STARTER_CORPUS, starter_taxonomy()), *confirmed]
     with progress_bar() as step:
         outcome = fit_and_judge(
-            examples, encoder_of(settings), registry, key,
+            examples, used, registry, key,
             human_only=_human_only(), progress=step, cache=settings.home / ENCODINGS,
         )  # fmt: skip
     _tell(outcome, registry, json)

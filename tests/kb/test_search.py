@@ -9,7 +9,7 @@ from kb.fitting import as_yaml
 from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
 from kb.lexical import LexicalIndex, words_of
-from kb.search_settings import starter_search_settings
+from kb.search_settings import SearchSettings, starter_search_settings
 
 TOPICS = {
     "track": (
@@ -219,3 +219,11 @@ def test_the_content_folder_may_bring_its_own_search_settings(base, tmp_path):
     (tmp_path / "search.yaml").write_text(as_yaml(own).replace("dense: 0.326", "dense: 0.5"), encoding="utf-8")
     with pytest.raises(ContentError, match=r"search.yaml:\d+: profiles.asked.weights: .*must add up to 1"):
         KnowledgeBase.load(tmp_path)
+
+
+@pytest.mark.parametrize("profile", ["asked", "articles"])
+def test_settings_that_give_meaning_no_weight_are_refused(profile: str):
+    settings = starter_search_settings().model_dump()
+    settings["profiles"][profile]["weights"] = {"dense": 0.0, "asked": 0.0, "lexical": 1.0}
+    with pytest.raises(ValueError, match=rf"{profile}\.weights: dense and asked are both 0"):
+        SearchSettings.model_validate(settings)

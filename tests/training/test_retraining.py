@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.encoders import Encoder
+from classifier.encoders import UNIVERSAL, Encoder, encoder_by_name
 from classifier.guard import starter_guard
 from classifier.language import language_identifier
 from classifier.model import ReasonModel
@@ -15,7 +15,15 @@ from models.registry import CHAMPION, Registry
 from models.signing import SigningKey
 from training.corpus import Example
 from training.fitting import FitError
-from training.retraining import REASONS_MODEL, Outcome, data_hash, load_model, retrain, train_any
+from training.retraining import (
+    REASONS_MODEL,
+    Outcome,
+    champion_encoder,
+    data_hash,
+    load_model,
+    retrain,
+    train_any,
+)
 
 SAFETY = "safety_or_counterfeit"
 
@@ -200,3 +208,13 @@ def test_the_starter_model_knows_plain_cases_in_five_languages(starter_tagger: T
 def test_the_starter_model_closes_no_sarcastic_thanks(starter_tagger: Tagger, text: str) -> None:
     tag = starter_tagger.tag("", text)
     assert tag.decision == "undecided" or tag.autonomy != "auto_close"
+
+
+def test_a_challenger_is_fitted_on_the_champions_encoder(tmp_path: Path, encoder: Encoder) -> None:
+    registry, key = Registry(tmp_path / "store"), SigningKey.read_or_create(tmp_path / "key")
+    assert champion_encoder(registry, key, "colours") is None
+    texts = [f"{colour} {thing}" for colour in ("red", "blue") for thing in ("hat", "car", "sky", "door")]
+    examples = [Example(text, text.split()[0], "", "", "", text, text) for text in texts]
+    both = encoder_by_name(f"{UNIVERSAL}+{UNIVERSAL}")
+    train_any(examples, both, registry, key, "colours")
+    assert champion_encoder(registry, key, "colours") == both.name
