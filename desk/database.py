@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.orm import Session
 
 from desk import DeskError
+from desk.ledger import rebuild_states
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 URL_REMEDY = "use sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/NAME"
@@ -111,6 +112,9 @@ def _bring_to_head(connection: sa.Connection, *, migrate: bool) -> None:
             "open it once with migrations on"
         )
     command.upgrade(config, "head")
+    with Session(connection) as session:
+        rebuild_states(session)  # columns that this version added are a fold of the events, too
+        session.flush()
 
 
 def _parse(url: str) -> sa.URL:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk import DeskError
 from desk.database import Database
+from desk.intake import take_in
 from desk.ledger import (
     Decision,
     Event,
@@ -33,10 +33,9 @@ from desk.ticket import (
     Received,
     Ticket,
     TicketView,
-    ticket_row,
     view_from_row,
 )
-from desk.ticket_store import Coverage, coverage, insert_tickets, stored_texts, views
+from desk.ticket_store import Coverage, coverage, views
 
 __all__ = [
     "Coverage",
@@ -92,24 +91,8 @@ class Desk:
         The facts' ticket ids are filled in here; facts of duplicates are not recorded again. One answer per
         ticket, in order.
         """
-        now = datetime.now(UTC)
-        rows = [ticket_row(incoming, now) for incoming, _ in batch]
         with self.database.session() as session:
-            added = insert_tickets(session, rows)
-            stored = stored_texts(session, [row for row in rows if row["id"] not in added])
-            facts: list[Event] = []
-            answers = []
-            for row, (incoming, past) in zip(rows, batch, strict=True):
-                if row["id"] in added:
-                    facts.append(Event(row["id"], EventKind.RECEIVED, row["created_at"], incoming.source))
-                    facts.extend(replace(fact, ticket_id=row["id"]) for fact in past)
-                    answers.append(Received(row["id"], duplicate=False))
-                else:
-                    ticket_id, text = stored[incoming.source, incoming.external_id]
-                    differs = text != (incoming.subject, incoming.body)
-                    answers.append(Received(ticket_id, duplicate=True, differs=differs))
-            append_many(session, facts)
-        return answers
+            return take_in(session, batch)
 
     # -- contact reasons -----------------------------------------------------------------------------------
 

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from desk import DeskError
 from desk.tables import events, ticket_states, tickets, upsert
-from desk.ticket_state import Decision, Event, EventKind, Status, TicketState, fold
+from desk.ticket_state import Decision, Event, EventKind, Priority, Status, TicketState, fold
 
 __all__ = [
     "Decision",
     "Event",
     "EventKind",
+    "Priority",
     "Status",
     "TicketState",
     "UnknownTicketError",
@@ -106,8 +107,8 @@ def rebuild_states(session: Session) -> int:
 def state_from_row(row: sa.Row[Any]) -> TicketState:
     """The state in a row that has all columns of `ticket_states` (it may have more)."""
     values = {name: getattr(row, name) for name in TicketState.__dataclass_fields__}
-    values |= {"status": Status(row.status), "decision": Decision(row.decision)}
-    values |= {"guard": tuple(row.guard), "macros": tuple(row.macros)}
+    values |= {"status": Status(row.status), "decision": Decision(row.decision), "priority": Priority(row.priority)}
+    values |= {name: tuple(getattr(row, name)) for name in ("guard", "macros", "mentioned")}
     return TicketState(**values)
 
 

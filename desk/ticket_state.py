@@ -20,12 +20,28 @@ class EventKind(StrEnum):
     MACRO_SENT = "macro_sent"  # data: macro, text, automatic
     REPLIED = "replied"  # data: text, automatic
     HANDED_OFF = "handed_off"
+    CUSTOMER_WROTE = "customer_wrote"  # a further message; data: text, source, message_id
     ASSIGNED = "assigned"  # data: assignee
+    ROUTED = "routed"  # by a rule; data: team, assignee, priority (each None: left as it was), rule, why
+    PRIORITY_SET = "priority_set"  # by a person; data: priority, why
+    SNOOZED = "snoozed"  # out of sight until a time or the customer's next message; data: until (ISO 8601), why
     NOTED = "noted"  # internal note; data: text
+    MENTIONED = "mentioned"  # a colleague is asked in an internal note; data: who, text
+    SLA_AT_RISK = "sla_at_risk"  # data: clock, policy, started_at, due_at
+    SLA_BREACHED = "sla_breached"  # data: clock, policy, started_at, due_at
     HANDLED = "handled"  # data: seconds of an agent's active and wrap-up work
     RESOLVED = "resolved"
     REOPENED = "reopened"
-    RATED = "rated"  # data: csat, 1..5
+    RATED = "rated"  # data: csat, 1..5, or nps, 0..10, or both
+
+
+class Priority(StrEnum):
+    """How much sooner than others a ticket wants an answer."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
 
 
 class Status(StrEnum):
@@ -64,7 +80,9 @@ class TicketState:
     ``reason`` is the best guess even while ``decision`` is undecided; a person's word (``confirmed_by``)
     outlasts every later model. ``first_reply_at`` is the first public reply that was not automatic.
     ``replies`` counts public replies, ``macros`` are the macro ids sent, in order. ``handle_seconds`` sums
-    the agents' work.
+    the agents' work. ``contacts`` counts the customer's messages; ``waiting_since`` is the oldest of them that
+    no person has answered, None while nobody waits for us. ``snoozed_until`` may lie in the past.
+    ``mentioned`` are the colleagues asked, in order of the first time.
     """
 
     ticket_id: str
@@ -87,6 +105,14 @@ class TicketState:
     reopenings: int = 0
     handle_seconds: float | None = None
     csat: int | None = None
+    nps: int | None = None
+    team: str | None = None
+    priority: Priority = Priority.NORMAL
+    contacts: int = 0
+    waiting_since: datetime | None = None
+    last_reply_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    mentioned: tuple[str, ...] = ()
 
 
 def fold(ticket_id: str, events: Iterable[Event]) -> TicketState | None:
@@ -112,19 +138,30 @@ def _changes(state: TicketState, event: Event) -> dict[str, Any]:
             return _reply(state, event) | {"macros": (*state.macros, str(data["macro"]))}
         case EventKind.REPLIED:
             return _reply(state, event)
+        case EventKind.RECEIVED | EventKind.CUSTOMER_WROTE:
+            waiting = state.waiting_since or event.at
+            return {"contacts": state.contacts + 1, "waiting_since": waiting, "snoozed_until": None}
         case EventKind.HANDED_OFF:
             return {"handed_off_at": state.handed_off_at or event.at}
         case EventKind.ASSIGNED:
             return {"assignee": data.get("assignee")}
+        case EventKind.ROUTED:
+            return _routed(data)
+        case EventKind.PRIORITY_SET:
+            return {"priority": Priority(data["priority"])}
+        case EventKind.SNOOZED:
+            return {"snoozed_until": datetime.fromisoformat(data["until"])}
+        case EventKind.MENTIONED:
+            return {"mentioned": state.mentioned if data["who"] in state.mentioned else (*state.mentioned, data["who"])}
         case EventKind.HANDLED:
             return {"handle_seconds": (state.handle_seconds or 0.0) + float(data["seconds"])}
         case EventKind.RESOLVED:
-            return {"status": Status.RESOLVED, "resolved_at": event.at}
+            return {"status": Status.RESOLVED, "resolved_at": event.at, "waiting_since": None, "snoozed_until": None}
         case EventKind.REOPENED:
             return {"status": Status.OPEN, "resolved_at": None, "reopenings": state.reopenings + 1}
         case EventKind.RATED:
-            return {"csat": int(data["csat"])}
-        case EventKind.RECEIVED | EventKind.SUGGESTED | EventKind.NOTED:
+            return {scale: int(data[scale]) for scale in ("csat", "nps") if data.get(scale) is not None}
+        case EventKind.SUGGESTED | EventKind.NOTED | EventKind.SLA_AT_RISK | EventKind.SLA_BREACHED:
             return {}
 
 
@@ -153,5 +190,13 @@ def _person_tag(state: TicketState, event: Event) -> dict[str, Any]:
 def _reply(state: TicketState, event: Event) -> dict[str, Any]:
     # an export that names a macro but no reply time tells that there was a reply, not when
     counts_for_frt = not event.data.get("automatic") and not event.data.get("time_unknown")
-    first = state.first_reply_at or (event.at if counts_for_frt else None)
-    return {"replies": state.replies + 1, "first_reply_at": first}
+    changes: dict[str, Any] = {"replies": state.replies + 1}
+    if counts_for_frt:
+        changes["first_reply_at"] = state.first_reply_at or event.at
+        changes |= {"last_reply_at": event.at, "waiting_since": None}
+    return changes
+
+
+def _routed(data: Mapping[str, Any]) -> dict[str, Any]:
+    changes = {name: data[name] for name in ("team", "assignee") if data.get(name) is not None}
+    return changes | ({"priority": Priority(data["priority"])} if data.get("priority") is not None else {})

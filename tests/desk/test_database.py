@@ -1,12 +1,15 @@
 import sqlite3
 import threading
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from desk.database import Database, DatabaseError, open_database
+from desk.database import Database, DatabaseError, alembic_config, open_database
+from desk.inbox import Desk
 from desk.tables import chat_sessions, chat_turns, metadata, orders, upsert
 
 
@@ -17,8 +20,6 @@ def test_migrations_from_empty_give_the_schema_that_the_code_declares(database):
 
 
 def test_opening_again_keeps_what_is_there(database_url, incoming):
-    from desk.inbox import Desk
-
     first = open_database(database_url)
     ticket_id = Desk(first).receive(incoming()).ticket_id
     first.close()
@@ -89,8 +90,6 @@ def test_sqlite_is_durable_and_checks_references(tmp_path):
 
 
 def test_a_session_that_raises_leaves_nothing(database, incoming, noon):
-    from desk.inbox import Desk
-
     row = {"order_id": "1", "facts": {}, "as_of": noon(7, 1)}
 
     def insert_twice() -> None:
@@ -161,3 +160,24 @@ def test_a_naive_time_is_refused(database, noon):
     row = {"order_id": "1", "facts": {}, "as_of": noon(7, 1).replace(tzinfo=None)}
     with pytest.raises(sa.exc.StatementError, match="time zone"), database.session() as session:
         session.execute(upsert(session, orders), [row])
+
+
+def test_tickets_of_the_first_version_are_folded_anew_when_it_is_upgraded(database_url):
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0002")
+        reflected = sa.MetaData()
+        reflected.reflect(connection)
+        tables = reflected.tables
+        at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        texts = {"source": "s", "external_id": "1", "channel": "chat", "subject": "", "body": "Where is it?"}
+        connection.execute(tables["tickets"].insert(), {"id": "T-1", **texts, "created_at": at, "received_at": at})
+        told = [("received", {}), ("rated", {"csat": 4})]
+        for kind, data in told:
+            row = {"ticket_id": "T-1", "kind": kind, "at": at, "actor": "a", "data": data}
+            connection.execute(tables["events"].insert(), row)
+    engine.dispose()
+    opened = open_database(database_url)
+    view = Desk(opened).ticket("T-1")
+    assert (view.state.waiting_since, view.state.contacts, view.state.csat, view.state.priority) == (at, 1, 4, "normal")
+    opened.close()

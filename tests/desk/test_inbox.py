@@ -11,6 +11,7 @@ from desk.inbox import (
     UnknownReasonError,
     UntaggedError,
 )
+from desk.intake import TAG, customer_wrote, enqueue, first_time
 from desk.ledger import Decision, EventKind, Status, UnknownTicketError
 from desk.tagging import TaggerUnavailableError
 
@@ -209,3 +210,21 @@ def test_an_unknown_ticket_is_said_to_be_unknown(desk):
     for look in (desk.ticket, desk.events, lambda ticket_id: desk.reply(ticket_id, "x", "agent:a")):
         with pytest.raises(UnknownTicketError, match="T-NONE"):
             look("T-NONE")
+
+
+def test_a_repeated_delivery_is_recognised_and_the_job_behind_it_is_queued_once(desk, incoming):
+    ticket_id = desk.receive(incoming()).ticket_id
+    for first in (True, False):
+        with desk.database.session() as session:
+            assert first_time(session, "shop", "evt-1", "message", ticket_id) is first
+            assert enqueue(session, TAG, {"ticket_id": ticket_id}, key=ticket_id) is first
+
+
+def test_a_customer_who_writes_again_opens_a_resolved_ticket(desk, incoming, tag):
+    ticket_id = desk.receive(incoming()).ticket_id
+    desk.tag(ticket_id, tag())
+    desk.resolve(ticket_id, "agent:anna")
+    with desk.database.session() as session:
+        state = customer_wrote(session, ticket_id, "Still nothing!", source="mail", message_id="<1@x>")
+    assert (state.status, state.contacts, state.reopenings) == (Status.OPEN, 2, 1)
+    assert state.waiting_since is not None

@@ -41,7 +41,13 @@ DATA = {
     EventKind.REPLIED: st.fixed_dictionaries({"text": st.text(max_size=5), "automatic": st.booleans()}),
     EventKind.ASSIGNED: st.fixed_dictionaries({"assignee": st.none() | st.just("anna")}),
     EventKind.HANDLED: st.fixed_dictionaries({"seconds": st.integers(0, 1000)}),
-    EventKind.RATED: st.fixed_dictionaries({"csat": st.integers(1, 5)}),
+    EventKind.RATED: st.fixed_dictionaries({}, optional={"csat": st.integers(1, 5), "nps": st.integers(0, 10)}),
+    EventKind.ROUTED: st.fixed_dictionaries(
+        {"team": st.none() | st.just("claims"), "assignee": st.none(), "priority": st.none() | st.just("urgent")}
+    ),
+    EventKind.PRIORITY_SET: st.fixed_dictionaries({"priority": st.sampled_from(["low", "high"])}),
+    EventKind.SNOOZED: st.just({"until": "2026-07-02T08:00:00+00:00"}),
+    EventKind.MENTIONED: st.fixed_dictionaries({"who": st.sampled_from(["anna", "ben"]), "text": st.just("?")}),
 }
 FACT = st.sampled_from(list(EventKind)).flatmap(
     lambda kind: st.tuples(st.just(kind), DATA.get(kind, st.just({})), st.integers(-60, 600))
@@ -108,3 +114,22 @@ def test_automatic_replies_do_not_stop_the_first_response_clock(desk, incoming):
     state = desk.send_macro(ticket_id, "tracking_update", "It is on its way.", "agent:a")
     assert state.first_reply_at is not None
     assert (state.replies, state.macros) == (2, ("tracking_update",))
+
+
+def test_each_message_of_the_customer_waits_until_a_person_answers(desk, incoming):
+    ticket_id = desk.receive(incoming(created_at=START)).ticket_id
+    minute = timedelta(minutes=1)
+
+    def after(minutes: int, kind: EventKind, **data: object):
+        with desk.database.session() as session:
+            return append(session, ticket_id, kind, actor="agent:a", data=data, at=START + minutes * minute)
+
+    assert after(1, EventKind.REPLIED, text="we got it", automatic=True).waiting_since == START
+    assert after(2, EventKind.CUSTOMER_WROTE, text="hello?").waiting_since == START
+    answered = after(3, EventKind.REPLIED, text="it comes tomorrow", automatic=False)
+    assert (answered.waiting_since, answered.contacts, answered.last_reply_at) == (None, 2, START + 3 * minute)
+    snoozed = after(4, EventKind.SNOOZED, until=(START + timedelta(days=2)).isoformat())
+    assert snoozed.snoozed_until == START + timedelta(days=2)
+    again = after(5, EventKind.CUSTOMER_WROTE, text="it did not come")
+    assert (again.waiting_since, again.snoozed_until) == (START + 5 * minute, None)
+    assert after(6, EventKind.RESOLVED).waiting_since is None
