@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,10 +11,10 @@ import numpy as np
 from classifier.encoders import Vectors
 from classifier.heads import KernelHead
 from classifier.model import ReasonModel
+from classifier.sentences import sentence_spans
 
 MAX_SENTENCES = 12
 """Sentences that are left out one by one; each costs one encoding."""
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,16 @@ class Explanation:
 
 def explain(model: ReasonModel, text: str, words: int = 8, nearest: int = 5) -> Explanation:
     """Explain the best label of a feature text (see `classifier.features.feature_text`)."""
-    found = [match for match in _SENTENCE.finditer(text) if match[0].strip()]
+    found = sentence_spans(text)
     sentences = found[:MAX_SENTENCES] if len(found) > 1 else []
-    texts = [text, *(text[: match.start()] + text[match.end() :] for match in sentences)]
+    texts = [text, *(text[:start] + text[end:] for start, end in sentences)]
     vectors = model.encoder.encode(texts)
     probabilities = np.log(np.maximum(model.scores_of(texts, vectors).probabilities, 1e-9))
     best, second = np.argsort(-probabilities[0])[:2]
     odds = probabilities[:, best] - probabilities[:, second]
     effects = [
-        Effect(match[0].strip(), round(float(odds[0] - left), 3))
-        for match, left in zip(sentences, odds[1:], strict=True)
+        Effect(text[start:end].strip(), round(float(odds[0] - left), 3))
+        for (start, end), left in zip(sentences, odds[1:], strict=True)
     ]
     return Explanation(
         label=model.labels[best],

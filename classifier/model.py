@@ -21,6 +21,7 @@ from classifier.calibration import ConfidenceMap, fuse
 from classifier.encoders import Encoder, Vectors, blas_threads_for
 from classifier.features import LexicalFeatures
 from classifier.heads import DenseHead, KernelHead, LinearHead, LogisticHead, Projection
+from classifier.secondary import SecondaryHead, best_part
 
 FORMAT_VERSION = 2
 ARRAYS = "arrays.npz"
@@ -69,7 +70,8 @@ class Remembered:
 class ReasonModel:
     """Text in, calibrated probabilities of the labels out. Immutable; safe to share between threads.
 
-    ``remembered`` are the first rows of the dense head's memory, in its order (empty in format 1).
+    ``remembered`` are the first rows of the dense head's memory, in its order (empty in format 1). ``secondary`` finds
+    further reasons; None where no training ticket was read for them.
     """
 
     labels: tuple[str, ...]
@@ -81,6 +83,7 @@ class ReasonModel:
     confidence_map: ConfidenceMap
     thresholds: Thresholds
     remembered: tuple[Remembered, ...] = ()
+    secondary: SecondaryHead | None = None
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Score feature texts (see `classifier.features.feature_text`)."""
@@ -94,6 +97,17 @@ class ReasonModel:
         if self.lexical is not None and self.lexical_features is not None:
             heads.append(self.lexical.log_probabilities(self.lexical_features.transform(texts)))
         return Scores(self.confidence_map.apply(np.exp(fuse(heads, self.fusion))), familiarity)
+
+    def further(self, texts: Sequence[str], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability ``(n, k)`` that each label is asked for, too; 0 for the best one and where it is not known.
+
+        ``probabilities`` are the texts' own, of `scores_of`.
+        """
+        if self.secondary is None or self.lexical is None or self.lexical_features is None or not texts:
+            return np.zeros_like(probabilities)
+        found = self.secondary.probabilities(probabilities, best_part(texts, self.lexical, self.lexical_features))
+        found[np.arange(len(texts)), probabilities.argmax(axis=1)] = 0.0
+        return found
 
     def to_files(self) -> dict[str, bytes]:
         """The model as plain arrays and JSON, nothing executable. Raises `ModelFormatError` for a format 1 model."""
@@ -120,6 +134,8 @@ class ReasonModel:
             },
             "remembered": [[columns[ticket.label], ticket.text] for ticket in self.remembered],
         }
+        if self.secondary is not None:
+            settings["secondary"] = vars(self.secondary)
         if self.lexical is not None and self.lexical_features is not None:
             terms, frequencies = self.lexical_features.state()
             settings["terms"] = terms
@@ -180,6 +196,7 @@ class ReasonModel:
                 Guarantee(**thresholds["guarantee"]), thresholds["familiarity"], thresholds["human_only"]
             ),
             remembered=tuple(remembered),
+            secondary=SecondaryHead(**settings["secondary"]) if settings.get("secondary") else None,
         )
 
 

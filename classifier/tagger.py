@@ -22,6 +22,8 @@ Decision = Literal["tagged", "undecided"]
 UNHAPPY = frozenset({Sentiment.NEGATIVE, Sentiment.VERY_NEGATIVE})
 ALTERNATIVES = 5
 """Reasons listed in a tag, most probable first."""
+FURTHER = 3
+"""Further reasons named at most."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Tag:
 
     ``reason`` is always the best guess; ``decision`` says whether it may be used unattended. ``guard`` holds the ids
     of the human-only rules that were raised, ``reasons`` the alternatives, ``model`` the version that judged,
-    ``urgency`` how soon an answer is needed (`classifier.urgency`).
+    ``urgency`` how soon an answer is needed (`classifier.urgency`). ``secondary`` are reasons that the customer asks
+    for beside ``reason``, each with its own probability, safety, law and claims first.
     """
 
     reason: str
@@ -52,6 +55,7 @@ class Tag:
     entities: dict[str, list[str]] = field(default_factory=dict)
     model: str = ""
     urgency: str = "normal"
+    secondary: tuple[Alternative, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The public form of `paretodesk tag` and `POST /v1/tag`, without the id."""
@@ -93,13 +97,16 @@ class Tagger:
         texts = [features_of(reading) for reading in readings]
         vectors = self.model.encoder.encode(texts)
         scores = self.model.scores_of(texts, vectors)
+        further = self.model.further(texts, scores.probabilities)
         tags = [
-            self._judged(reading, probabilities, float(known))
-            for reading, probabilities, known in zip(readings, scores.probabilities, scores.familiarity, strict=True)
+            self._judged(reading, probabilities, float(known), more)
+            for reading, probabilities, known, more in zip(
+                readings, scores.probabilities, scores.familiarity, further, strict=True
+            )
         ]
         return tags, vectors
 
-    def _judged(self, reading: Reading, probabilities: Any, known: float) -> Tag:
+    def _judged(self, reading: Reading, probabilities: Any, known: float, further: Any) -> Tag:
         assert self.model is not None  # noqa: S101  # only called with a model
         labels, thresholds = self.model.labels, self.model.thresholds
         ranked = sorted(range(len(labels)), key=lambda column: -probabilities[column])
@@ -125,7 +132,22 @@ class Tagger:
             # 'Thank you for ruining my day' must not be closed unread.
             and (best.id not in self._auto_close or mood not in UNHAPPY)
         )
-        return self._tag(reading, best, alternatives, confident, guard, language, mood)
+        return self._tag(reading, best, alternatives, confident, guard, language, mood, self._secondary(further))
+
+    def _secondary(self, further: Any) -> tuple[Alternative, ...]:
+        assert self.model is not None  # noqa: S101  # only called with a model
+        if self.model.secondary is None:
+            return ()
+        found = [
+            Alternative(label, round(float(probability), 4))
+            for label, probability in zip(self.model.labels, further, strict=True)
+            # 'Thank you' beside a request is no request.
+            if probability >= self.model.secondary.threshold and label != OTHER and label not in self._auto_close
+        ]
+        return tuple(sorted(found, key=lambda also: (-self._precedence(also.id), -also.probability))[:FURTHER])
+
+    def _precedence(self, reason: str) -> int:
+        return self.taxonomy[reason].precedence if reason in self.taxonomy else 0
 
     def _unjudged(self, reading: Reading) -> Tag:
         hits = self._rule_hits(reading)
@@ -148,6 +170,7 @@ class Tagger:
         guard: Sequence[str],
         language: str,
         mood: Sentiment,
+        secondary: tuple[Alternative, ...] = (),
     ) -> Tag:
         return Tag(
             reason=best.id,
@@ -161,4 +184,5 @@ class Tagger:
             entities=by_kind(find_entities(reading.everything, language)),
             model=self.model_id,
             urgency=str(urgency(reading.text)),
+            secondary=secondary,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from classifier.tagger import Alternative
 from desk import DeskError
 
 
@@ -46,6 +47,10 @@ class TagLike(Protocol):
     def model(self) -> str:
         """Which model said so."""
 
+    @property
+    def secondary(self) -> Sequence[Alternative]:
+        """Reasons that the ticket asks for beside ``reason``."""
+
 
 class Tagger(Protocol):
     """Gives contact reasons to texts."""
@@ -64,4 +69,5 @@ def tag_data(tag: TagLike) -> Mapping[str, Any]:
         "language": tag.language,
         "guard": [str(rule) for rule in tag.guard],
         "model": str(tag.model),
+        "secondary": [[also.id, also.probability] for also in tag.secondary],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ class EventKind(StrEnum):
     """What happened to a ticket, in the past tense."""
 
     RECEIVED = "received"
-    TAGGED = "tagged"  # by a model; data: reason, confidence, decision, autonomy, language, guard, model
+    TAGGED = "tagged"  # by a model; data: reason, confidence, decision, autonomy, language, guard, model, secondary
     TAG_CONFIRMED = "tag_confirmed"  # by a person; data: reason, autonomy, why
     RETAGGED = "retagged"  # corrected by a person; data: reason, autonomy, why, instead_of
     SUGGESTED = "suggested"  # macros and passages shown to the agent
@@ -78,9 +78,9 @@ class TicketState:
     """A ticket as its events leave it.
 
     ``reason`` is the best guess even while ``decision`` is undecided; a person's word (``confirmed_by``)
-    outlasts every later model. ``first_reply_at`` is the first public reply that was not automatic.
-    ``replies`` counts public replies, ``macros`` are the macro ids sent, in order. ``handle_seconds`` sums
-    the agents' work. ``contacts`` counts the customer's messages; ``waiting_since`` is the oldest of them that
+    outlasts every later model. ``secondary`` are reasons that a model found beside it. ``first_reply_at`` is the
+    first public reply that was not automatic. ``replies`` counts public replies, ``macros`` are the macro ids sent,
+    in order. ``handle_seconds`` sums the agents' work. ``contacts`` counts the customer's messages; ``waiting_since`` is the oldest of them that
     no person has answered, None while nobody waits for us. ``snoozed_until`` may lie in the past.
     ``mentioned`` are the colleagues asked, in order of the first time.
     """
@@ -113,6 +113,7 @@ class TicketState:
     last_reply_at: datetime | None = None
     snoozed_until: datetime | None = None
     mentioned: tuple[str, ...] = ()
+    secondary: tuple[str, ...] = ()
 
 
 def fold(ticket_id: str, events: Iterable[Event]) -> TicketState | None:
@@ -121,10 +122,18 @@ def fold(ticket_id: str, events: Iterable[Event]) -> TicketState | None:
     None without events.
     """
     state: TicketState | None = None
+    for _, state in history(ticket_id, events):
+        pass
+    return state
+
+
+def history(ticket_id: str, events: Iterable[Event]) -> Iterator[tuple[Event, TicketState]]:
+    """Each event in the order in which it happened, with the state that it left."""
+    state: TicketState | None = None
     for event in sorted(events, key=lambda event: (event.at, event.seq)):
         before = state or TicketState(ticket_id=ticket_id, last_event_at=event.at)
         state = replace(before, last_event_at=event.at, **_changes(before, event))
-    return state
+        yield event, state
 
 
 def _changes(state: TicketState, event: Event) -> dict[str, Any]:
@@ -174,6 +183,7 @@ def _model_tag(data: Mapping[str, Any]) -> dict[str, Any]:
         "tagged_language": data["language"],
         "guard": tuple(data["guard"]),
         "model": data["model"],
+        "secondary": tuple(also for also, _ in data.get("secondary", ())),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from classifier.features import feature_text
 from desk.order_table import ORDER_ID
+from desk.sla.clock_table import StoredClock, clocks_by_ticket
 from desk.ticket import TicketView
 from kb.content import known_marketplaces
 from service.wiring import Services
@@ -57,11 +59,19 @@ def marketplace_of(view: TicketView) -> str | None:
     return view.ticket.marketplace or (channel if channel in known_marketplaces() else None)
 
 
-def state_json(view: TicketView) -> dict[str, Any]:
-    """The state's public fields; times in ISO 8601."""
+def clocks_of(services: Services, ticket_ids: Sequence[str]) -> dict[str, list[StoredClock]]:
+    """The service-level clocks of each ticket as of now, those that run out first first."""
+    return clocks_by_ticket(services.database, ticket_ids, datetime.now(UTC))
+
+
+def state_json(view: TicketView, clocks: Sequence[StoredClock] | None = None) -> dict[str, Any]:
+    """The state's public fields, with the ticket's clocks where they are given; times in ISO 8601."""
     state = view.state
+    shown = {} if clocks is None else {"clocks": [clock.to_json() for clock in clocks]}
     return {
+        **shown,
         "reason": state.reason,
+        "secondary": list(state.secondary),
         "confidence": state.confidence,
         "decision": str(state.decision),
         "autonomy": state.autonomy,
@@ -82,7 +92,7 @@ def ticket_json(services: Services, ticket_id: str) -> dict[str, Any]:
         **ticket,
         "created_at": view.ticket.created_at.isoformat(),
         "received_at": view.ticket.received_at.isoformat(),
-        "state": state_json(view),
+        "state": state_json(view, clocks_of(services, [ticket_id])[ticket_id]),
         "facts": order_facts(services, view),
         "events": [
             {"kind": str(event.kind), "at": event.at.isoformat(), "actor": event.actor, "data": dict(event.data)}

@@ -31,7 +31,10 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled ticket. ``group`` ties tickets that must not be split between training and measuring."""
+    """One labelled ticket. ``group`` ties tickets that must not be split between training and measuring.
+
+    ``secondary`` are the other reasons that it asks for, primary ones apart; None where nobody looked for any.
+    """
 
     id: str
     reason: str
@@ -41,7 +44,7 @@ class Example:
     body: str
     group: str
     indirect: bool = False
-    secondary: tuple[str, ...] = ()
+    secondary: tuple[str, ...] | None = None
 
     @property
     def frozen(self) -> bool:
@@ -107,8 +110,8 @@ def _example(row: Any, reason: str, locale: str, taxonomy: Taxonomy) -> Example:
         raise ValueError("field 'indirect' must be true or false")
     if not isinstance(row.get("secondary", []), list):
         raise ValueError("field 'secondary' must be a list of reasons")
-    secondary = tuple(row.get("secondary", ()))
-    if wrong := [reason_id for reason_id in secondary if reason_id not in taxonomy]:
+    secondary = tuple(row["secondary"]) if "secondary" in row else None
+    if wrong := [reason_id for reason_id in secondary or () if reason_id not in taxonomy]:
         raise ValueError(f"field 'secondary' names unknown reasons {wrong}")
     return Example(
         id=row["id"],
@@ -129,6 +132,7 @@ def as_labelled(examples: Sequence[Example]) -> Labelled:
         tuple(example.text for example in examples),
         tuple(example.reason for example in examples),
         tuple(example.group for example in examples),
+        tuple(example.secondary for example in examples),
     )
 
 

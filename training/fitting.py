@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from classifier.heads import LinearHead, log_evidence
 from classifier.model import ReasonModel, Remembered, Scores, Thresholds
 from classifier.taxonomy import OTHER
 from training.kernel import Fold, fit_kernel
+from training.secondary import MIN_READ, fit_secondary
 
 FOLDS = 5
 MIN_EXAMPLES_FOR_LEXICAL = 10
@@ -49,11 +50,15 @@ class FitError(ValueError):
 
 @dataclass(frozen=True)
 class Labelled:
-    """Training input: feature texts, their labels, and groups that must not be split (scenario, customer, order)."""
+    """Training input: feature texts, their labels, and groups that must not be split (scenario, customer, order).
+
+    ``further`` are the other labels that hold for a text, None where nobody looked; empty: nobody looked at all.
+    """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
     groups: tuple[str, ...]
+    further: tuple[tuple[str, ...] | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.texts) == len(self.labels) == len(self.groups):
@@ -64,7 +69,14 @@ class Labelled:
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Labelled:
         """The given rows, in that order."""
-        return Labelled(*(tuple(column[i] for i in rows) for column in (self.texts, self.labels, self.groups)))
+        further = tuple(self.further[i] for i in rows) if self.further else ()
+        texts, labels, groups = (tuple(column[i] for i in rows) for column in (self.texts, self.labels, self.groups))
+        return Labelled(texts, labels, groups, further)
+
+    @property
+    def read_for_further(self) -> NDArray[np.int64]:
+        """Rows of the texts whose further labels are known."""
+        return np.flatnonzero([more is not None for more in self.further])
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,8 @@ def fit(
     progress("fitting", 0, steps)
     names = encoder.encode([_LABEL_BREAKS.sub(" ", label) for label in labels]) if few else None
     try:
-        kernel = fit_kernel(vectors, y, len(labels), folds, settings.seed, names)
+        aside = data.read_for_further
+        kernel = fit_kernel(vectors, y, len(labels), folds, settings.seed, names, aside)
     except np.linalg.LinAlgError as error:
         raise FitError(f"{error}; remove texts that stand there many times") from error
     progress("fitting", 1, steps)
@@ -156,18 +169,27 @@ def fit(
     confidence_map, calibration = fit_confidence_map(fused.max(axis=1), correct, [held for _, held in folds])
     out_of_fold = Scores(confidence_map.apply(fused), kernel.held_out.max(axis=1))
     thresholds, guarantees = _thresholds(out_of_fold, y, tuple(labels), settings, alarmed)
+    model = ReasonModel(
+        labels=tuple(str(label) for label in labels),
+        encoder=encoder,
+        dense=kernel.head,
+        lexical=lexical,
+        lexical_features=features,
+        fusion=fusion,
+        confidence_map=confidence_map,
+        thresholds=thresholds,
+        remembered=tuple(Remembered(str(data.labels[i]), data.texts[i][:EXCERPT]) for i in kernel.kept),
+    )
+    if use_lexical and len(aside) >= MIN_READ:
+        rest = np.setdiff1d(np.arange(len(data)), aside)
+        part, found = _fit_lexical([data.texts[i] for i in rest], y[rest], len(labels), settings)
+        unaware = replace(model, dense=kernel.without, lexical=part, lexical_features=found)
+        read = data.take(aside)
+        further = [more or () for more in read.further]
+        secondary = fit_secondary(unaware, read.texts, vectors[aside], read.labels, further, read.groups)
+        model = replace(model, secondary=secondary)
     return Fitted(
-        ReasonModel(
-            labels=tuple(str(label) for label in labels),
-            encoder=encoder,
-            dense=kernel.head,
-            lexical=lexical,
-            lexical_features=features,
-            fusion=fusion,
-            confidence_map=confidence_map,
-            thresholds=thresholds,
-            remembered=tuple(Remembered(str(data.labels[i]), data.texts[i][:EXCERPT]) for i in kernel.kept),
-        ),
+        model,
         out_of_fold,
         y,
         expected_calibration_error(out_of_fold.probabilities.max(axis=1), correct),

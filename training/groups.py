@@ -21,7 +21,10 @@ from training.corpus import STARTER_CORPUS
 NEAR = 0.8
 """Cosine from which two tickets of one reason are taken for the same story."""
 _ORDER = ("id", "group", "channel", "subject", "body", "indirect", "secondary")
-"""How a line is written; empty ones are left out. Fields that are not ours follow as they are."""
+"""How a line is written; empty ones are left out, but for ``secondary``: no further reason is a finding, too.
+
+Fields that are not ours follow as they are.
+"""
 
 
 def assign(folder: Path, encoder: Encoder) -> int:
@@ -40,7 +43,7 @@ def assign(folder: Path, encoder: Encoder) -> int:
 
 
 def _line(row: dict[str, Any]) -> str:
-    known = {key: row[key] for key in _ORDER if row.get(key)}
+    known = {key: row[key] for key in _ORDER if row.get(key) or (key == "secondary" and key in row)}
     others = {key: value for key, value in row.items() if key not in _ORDER}
     return json.dumps(known | others, ensure_ascii=False) + "\n"
 

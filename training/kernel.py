@@ -26,11 +26,15 @@ Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class FittedKernel:
-    """The head, ``kept (m,)`` the training rows in its memory, and ``held_out (n, k)`` evidence out of fold."""
+    """The head, ``kept (m,)`` the training rows in its memory, and ``held_out (n, k)`` evidence out of fold.
+
+    ``without`` is the head as it would be had it never seen the rows that were set aside.
+    """
 
     head: KernelHead
     kept: NDArray[np.int64]
     held_out: Floats
+    without: KernelHead
 
 
 def fit_kernel(
@@ -40,11 +44,13 @@ def fit_kernel(
     folds: Sequence[Fold],
     seed: int,
     names: Vectors | None = None,
+    aside: NDArray[np.int64] | None = None,
 ) -> FittedKernel:
     """Fit on ``vectors (n, d)`` with labels ``y (n,)`` in 0..k-1.
 
     ``names (k, d)`` are the labels' own names as further examples, a help where examples are few. Centre and axes are
-    those of all vectors, held-out ones included; they know no label.
+    those of all vectors, held-out ones included; they know no label. ``aside`` are rows that a second head must not
+    know; it costs no second fit.
     """
     kept = _kept(y, seed)
     projection = _projection(vectors[kept])
@@ -80,7 +86,11 @@ def fit_kernel(
         for start in range(0, len(away), 1_024):
             part = away[start : start + 1_024]
             held_out[part] = head.similarities(vectors[part]) @ without
-    return FittedKernel(head, kept, held_out)
+    without_aside = dual
+    if aside is not None and len(rows := np.sort(place[aside][place[aside] >= 0])):
+        # Exactly 0 on the rows left out, up to rounding.
+        without_aside = dual - _columns(inverse, rows) @ _left_out_residual(inverse, dual, rows)
+    return FittedKernel(head, kept, held_out, KernelHead(projection, memory, without_aside))
 
 
 def _left_out_residual(inverse: Floats, dual: Floats, rows: NDArray[np.int64]) -> Floats:

@@ -69,6 +69,7 @@ ticket_states = sa.Table(
     sa.Column("last_reply_at", UtcDateTime),
     sa.Column("snoozed_until", UtcDateTime),
     sa.Column("mentioned", StoredJson, nullable=False),
+    sa.Column("secondary", StoredJson, nullable=False),
     sa.Column("last_event_at", UtcDateTime, nullable=False),
 )
 

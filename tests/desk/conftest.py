@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from classifier.tagger import Alternative
 from desk.database import Database, open_database
 from desk.inbox import Desk, IncomingTicket
 from desk.ledger import Event, EventKind
@@ -34,6 +35,7 @@ class StatedTag:
     language: str | None = "en"
     guard: tuple[str, ...] = ()
     model: str = "starter-1"
+    secondary: tuple[Alternative, ...] = ()
 
 
 class KeywordTagger:

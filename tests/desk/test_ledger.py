@@ -31,6 +31,7 @@ MODEL_TAG = st.fixed_dictionaries(
         "language": st.none() | st.just("fr"),
         "guard": st.lists(st.just("safety"), max_size=1),
         "model": st.just("m"),
+        "secondary": st.lists(st.just(["invoice_request", 0.8]), max_size=1),
     }
 )
 DATA = {

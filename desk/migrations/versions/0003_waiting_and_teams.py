@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("last_reply_at", MOMENT),
         sa.Column("snoozed_until", MOMENT),
         sa.Column("mentioned", JSON, nullable=False, server_default=sa.text("'[]'")),
+        sa.Column("secondary", JSON, nullable=False, server_default=sa.text("'[]'")),
     ):
         op.add_column("ticket_states", column)
     for name in ("team", "waiting_since"):
