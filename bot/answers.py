@@ -18,7 +18,10 @@ _RANKED = 50
 
 
 class Answers:
-    """Approved words of the knowledge base, never another language's and never of another reason."""
+    """Approved words of the knowledge base, never another language's and never of another reason.
+
+    A conversation has no marketplace, so that only what holds in any may be said in it, unless its reason has one.
+    """
 
     def __init__(self, knowledge: KnowledgeBase, settings: DecisionSettings | None = None) -> None:
         self._knowledge = knowledge
@@ -29,7 +32,7 @@ class Answers:
     ) -> Said | None:
         """The passage of ``reason`` that most probably answers, from ``threshold`` on and not yet ``said``."""
         try:
-            ranked = self._knowledge.hybrid.ranked(question, locale, k=_RANKED)
+            ranked = self._knowledge.hybrid.ranked(question, locale, marketplace=self._marketplace(reason), k=_RANKED)
         except KnowledgeNotSyncedError as error:
             log.warning("nothing can be answered: %s", error)
             return None
@@ -51,14 +54,14 @@ class Answers:
         return Said(f"**{best.passage.heading}**\n\n{best.passage.markdown}", f"{ARTICLE_PREFIX}{best.passage.id}")
 
     def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Said | None:
-        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check.
-
-        A conversation has no marketplace, so that only macros for `any` may be said in it.
-        """
-        for suggestion in self._knowledge.suggest(question, reason, facts, locale, ANY_MARKETPLACE).macros:
+        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check."""
+        for suggestion in self._knowledge.suggest(question, reason, facts, locale, self._marketplace(reason)).macros:
             macro = self._knowledge.macro(suggestion.macro_id, locale)
             if suggestion.macro_id in self._settings.macros_for_people:
                 continue
             if suggestion.text is not None and macro is not None and macro.locked:
                 return Said(suggestion.text, f"{MACRO_PREFIX}{locale}/{suggestion.macro_id}")
         return None
+
+    def _marketplace(self, reason: str) -> str:
+        return self._settings.marketplace_of_reason.get(reason, ANY_MARKETPLACE)

@@ -74,7 +74,7 @@ class Conversations:
             taxonomy=desk.taxonomy,
             decision=Decision(self._settings, desk.taxonomy),
             answers=Answers(knowledge, settings),
-            orders=OrderLookup(orders, shop, self._settings.reply_hours, lambda: holds_orders(database)),
+            orders=OrderLookup(orders, shop, self._settings.reply_hours, lambda: holds_orders(database, orders)),
             wording=self._wording,
         )
         language = SpokenLanguage(language_identifier(), self._settings, self._supported)

@@ -28,6 +28,7 @@ class DecisionSettings(BaseModel):
     passage_threshold_chosen: float = Field(ge=0, le=1)
     opening_lead: float = Field(ge=0, le=1)
     macros_for_people: frozenset[str]
+    marketplace_of_reason: dict[str, str] = {}
     max_clarifications: int = Field(ge=0)
     max_options: int = Field(ge=0, le=5)
     min_option_probability: float = Field(ge=0, le=1)

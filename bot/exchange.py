@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from bot.decision import Danger, Way, Why
@@ -14,7 +15,10 @@ from bot.wording import SOURCE, LocaleWording
 from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE
 from classifier.tagger import Tag
 from classifier.taxonomy import OTHER
+from desk.order_http import OrderSourceDownError
 from desk.order_table import OrderFacts
+
+log = logging.getLogger("paretodesk.bot")
 
 _QUESTION_CHARACTERS = 4_000
 _BY_MESSAGE = frozenset({Why.GUARD, Why.UNAVAILABLE, Why.HUMAN_ONLY, Why.ASSISTED, Why.AUTO_CLOSE, Why.LANGUAGE})
@@ -197,7 +201,11 @@ class Exchange:
     def _order(self, topic: Topic, details: OrderDetails) -> Reply:
         state = self._state
         if state.verified and state.order_id and details.order_id in (None, state.order_id):
-            known = self._resources.orders.known(state.order_id)
+            try:
+                known = self._resources.orders.known(state.order_id)
+            except OrderSourceDownError as error:
+                log.warning("%s", error)
+                known = None
             return self._facts(topic, known)
         order_id, proof = details.order_id or state.order_id, details.proof or state.proof
         if state.verified:  # another order than the proven one
@@ -208,7 +216,12 @@ class Exchange:
         return self._ask_order("ask_proof" if order_id else "ask_order_id" if proof else "ask_order", topic)
 
     def _prove(self, topic: Topic, order_id: str, proof: str) -> Reply:
-        order = self._resources.orders.proven(order_id, proof)
+        try:
+            order = self._resources.orders.proven(order_id, proof)
+        except OrderSourceDownError as error:
+            log.warning("%s", error)
+            self._state = replace(self._state, order_id=order_id, proof=None, verified=False)
+            return self.hand_off(Why.NO_FACTS)
         if order is not None:
             self._state = replace(self._state, order_id=order.order_id, proof=None, verified=True)
             return self._facts(topic, order)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from desk.database import Database
-from desk.order_table import OrderFacts, OrderSource
+from desk.order_table import OrderFacts, OrderSource, OrderTable
 from desk.tables import orders
 
 
@@ -45,7 +45,9 @@ class OrderLookup:
         }
 
 
-def holds_orders(database: Database) -> bool:
-    """Whether any order is loaded. Raises `DatabaseError`."""
+def holds_orders(database: Database, source: OrderSource) -> bool:
+    """Whether ``source`` may know any order: the table when one is loaded, others always. Raises `DatabaseError`."""
+    if not isinstance(source, OrderTable):
+        return True
     with database.session(read_only=True) as session:
         return session.execute(sa.select(orders.c.order_id).limit(1)).first() is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from kb.shelf import Evidence, Shelf, language_free, margins
 
 LOOKED_AT = 50
 """Nobody asks for more results, and a passage below this rank is no answer."""
+
+RECENT = 256
+"""Questions whose vectors are kept, half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class HybridSearch:
         self._asked = AskedQuestions(known, self._encoder) if known and self._encoder else None
         self._marketplaces = {marketplace for passage in passages for marketplace in passage.marketplace}
         self._shelves: dict[Scope, Shelf] = {}
+        # A ticket is searched for its reason, then in general, and again when an agent opens it.
+        self._vector_of = lru_cache(RECENT)(self._encoded)
 
     @property
     def profile(self) -> Profile:
@@ -202,7 +208,12 @@ class HybridSearch:
         question = question[: self.settings.query_characters].strip()
         if not question or not self._passages or self._encoder is None:
             return None
+        return self._vector_of(question)
+
+    def _encoded(self, question: str) -> Vectors:
+        assert self._encoder is not None  # noqa: S101  # only called with an encoder
         vector: Vectors = self._encoder.encode([question])[0]
+        vector.setflags(write=False)
         return vector
 
     def _resembled(self, vector: Vectors | None, without: str | None) -> Resemblance | None:

@@ -27,3 +27,16 @@ def test_a_macro_of_one_marketplace_is_not_said_to_everybody(marketplace, is_sai
     macro.write_text(text.replace("marketplace: [any]", f"marketplace: [{marketplace}]"), encoding="utf-8")
     said = Answers(KnowledgeBase.load(content)).macro("where is it", "tracking_update", FACTS, "en")
     assert (said is not None) is is_said
+
+
+@pytest.mark.parametrize(("marketplace", "is_said"), [("any", True), ("ebay", False)])
+def test_an_article_of_one_marketplace_is_not_said_to_everybody(marketplace, is_said, tmp_path, encoder):
+    content = shutil.copytree(CONTENT, tmp_path / "content")
+    for article in (content / "articles" / "en").glob("*.md"):
+        text = article.read_text(encoding="utf-8")
+        article.write_text(text.replace("marketplace: [any]", f"marketplace: [{marketplace}]"), encoding="utf-8")
+    knowledge = KnowledgeBase.load(content)
+    knowledge.search_by_words()
+    reason = next(passage.reason for passage in knowledge.passages if passage.locale == "en")
+    said = Answers(knowledge).passage("how do I send it back", reason, "en", 0.0)
+    assert (said is not None) is is_said
