@@ -11,8 +11,16 @@ DeskError
     ├── TableError              desk.text_encoding  a file cannot be read as a table of text
     ├── MappingError            desk.mapping        columns and fields do not fit together
     ├── RowRefusedError         desk.ticket_rows    one row cannot become a ticket; it goes to the rejects file
+    ├── WriterError             desk.writer         an act was not written; `Database.write` makes it a DatabaseError
+    ├── UnknownJobError         desk.jobs.queue     no dead job has this id
+    ├── NotNowError             desk.jobs.run       a handler cannot work now; its jobs wait
+    ├── MailError               desk.mail           a mail server, an account or an answer by mail; the tree is there
     ├── UnknownMacroError       desk.macro_library  no macro or version of this name
     ├── MacroContentError       desk.macro_library  a macro's words or conditions cannot be stored
+    ├── SignatureError          desk.webhooks       a delivery is not proven to come from who shares our secret
+    ├── PayloadError            desk.webhooks       a proven delivery lacks a field; the message names its path
+    ├── OrderDataError          desk.order_facts    another system's order cannot be read
+    ├── OrderSourceDownError    desk.order_http     the order system does not answer, or not usably
     └── WindowError             desk.top_reasons    a report window that ends before it starts
 """
 

@@ -51,7 +51,7 @@ def pareto_svg(report: TopReasons, width: int) -> str:
     rule = alt.Chart(alt.InlineData(values=[{"at": 0.8}]))
     mark = rule.mark_rule(color=LINE, strokeDash=[5, 4]).encode(x="at:Q")
     chart = alt.layer(bars, numbers, mark, cumulative).properties(width=plot_width, height=ROW_HEIGHT * len(rows))
-    return _svg(chart, f"Pareto chart of {len(rows)} contact reasons")
+    return svg_of(chart, f"Pareto chart of {len(rows)} contact reasons")
 
 
 def trend_svg(report: TopReasons, width: int) -> str:
@@ -78,7 +78,7 @@ def trend_svg(report: TopReasons, width: int) -> str:
         )
         .properties(width=width - 60, height=240)
     )
-    return _svg(chart, "Trend of the top five contact reasons")
+    return svg_of(chart, "Trend of the top five contact reasons")
 
 
 def _bar(line: ReasonLine, label_chars: int) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _points(period: Period) -> list[dict[str, Any]]:
     ]
 
 
-def _svg(chart: Any, label: str) -> str:
+def svg_of(chart: Any, label: str) -> str:
     """SVG that takes its text and grid colours from the page (see the template) and scales down to fit."""
     import vl_convert
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -15,7 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.orm import Session
 
 from desk import DeskError
-from desk.ledger import rebuild_states
+from desk.ledger import FOLLOWERS, Follower, rebuild_states
+from desk.writer import GroupWriter, WriterError
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 URL_REMEDY = "use sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/NAME"
@@ -40,6 +43,7 @@ class Database:
         if engine.dialect.name == "postgresql":
             options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
         self._readers = engine.execution_options(**options)
+        self._writer = GroupWriter(self.session) if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator[Session]:
@@ -50,16 +54,51 @@ class Database:
         database is gone, locked for too long, full or read-only.
         """
         bind = self._readers if read_only else self.engine
+        with self._usable(), Session(bind, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now, not at the first statement
+            yield session
+
+    def write(self, act: Callable[[Session], T]) -> T:
+        """Run ``act`` in a transaction and return what it returned, once that is on disk.
+
+        On SQLite acts that wait at the same time share a transaction (`GroupWriter`); one that raises is undone alone.
+        Do not call it while this thread holds a writing `session`. Raises as `session` does.
+        """
+        if self._writer is None:
+            with self.session() as session:
+                return act(session)
+
+        def told(session: Session) -> T:
+            with self._usable():
+                return act(session)
+
         try:
-            with Session(bind, expire_on_commit=False) as session, session.begin():
-                session.connection()  # begins now, not at the first statement
-                yield session
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-            raise _unusable(self.engine.url, error) from error
+            return self._writer.write(told)
+        except WriterError as error:
+            raise DatabaseError(str(error)) from error
+
+    def follow(self, name: str, follower: Follower) -> None:
+        """Have ``follower`` keep something in step with the ledger, in the same transactions; one of each ``name``."""
+        self.engine.update_execution_options(**{FOLLOWERS: {**self.followers, name: follower}})
+
+    @property
+    def followers(self) -> Mapping[str, Follower]:
+        """What is kept in step with the ledger, by name."""
+        followers: Mapping[str, Follower] = self.engine.get_execution_options().get(FOLLOWERS, {})
+        return followers
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Finish the writes that wait and give back every connection."""
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise _unusable(self.engine.url, error) from error
 
 
 def open_database(url: str, *, migrate: bool = True) -> Database:

@@ -61,11 +61,12 @@ def import_file(
     marketplace: str | None = None,
     source: str | None = None,
     encoding: str | None = None,
+    sheet: str | None = None,
     tagger: Tagger | None = None,
     progress: Callable[[ImportProgress], None] | None = None,
     rejects_path: Path | None = None,
 ) -> ImportResult:
-    """Load a CSV or JSON Lines file of tickets.
+    """Load a CSV or JSON Lines file or a workbook of tickets; ``sheet`` names the workbook's, see `open_table`.
 
     ``columns`` overrides the preset, field to column name (``--map body=Text``). ``channel`` and
     ``marketplace`` stand in where a row names none. ``source`` tells exports of different systems apart
@@ -78,7 +79,7 @@ def import_file(
     mapping = load_preset(preset) if isinstance(preset, str) else preset
     asked = dict(columns or {})
     mapping = mapping.with_columns(asked)
-    table = open_table(path, encoding=encoding, known_columns=mapping.known_columns)
+    table = open_table(path, encoding=encoding, known_columns=mapping.known_columns, sheet=sheet)
     resolved = mapping.resolve(table.columns, asked, path)
     reader = RowReader(
         mapping=mapping,

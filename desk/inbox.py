@@ -25,6 +25,9 @@ from desk.ledger import (
     lock,
     state_of,
 )
+from desk.sla.clock_table import keep_clocks
+from desk.sla.policies import Policies
+from desk.sla.queue import soonest_first
 from desk.tables import ticket_states, tickets
 from desk.tagging import Tagger, TagLike, tag_data
 from desk.ticket import (
@@ -35,7 +38,7 @@ from desk.ticket import (
     TicketView,
     view_from_row,
 )
-from desk.ticket_store import Coverage, coverage, views
+from desk.ticket_store import Coverage, coverage, rows_in_order, views
 
 __all__ = [
     "Coverage",
@@ -69,12 +72,14 @@ class Desk:
     """Tickets and acts over one `Database`. Every method is one committed transaction; safe between threads.
 
     ``actor`` says who acted: ``agent:anna``, ``bot``, ``import``, ``model``. Methods that take a ticket id
-    raise `UnknownTicketError`; all raise `DatabaseError` when the database cannot be used.
+    raise `UnknownTicketError`; all raise `DatabaseError` when the database cannot be used. ``policies`` are the
+    service levels by which clocks are kept; see `keep_clocks`.
     """
 
-    def __init__(self, database: Database, taxonomy: Taxonomy | None = None) -> None:
+    def __init__(self, database: Database, taxonomy: Taxonomy | None = None, policies: Policies | None = None) -> None:
         self.database = database
         self.taxonomy = taxonomy or starter_taxonomy()
+        self.policies = keep_clocks(database, policies)
 
     # -- coming in -----------------------------------------------------------------------------------------
 
@@ -83,7 +88,7 @@ class Desk:
 
         The same delivery again is a duplicate without effect.
         """
-        return self.receive_many([(incoming, ())])[0]
+        return self.database.write(lambda session: take_in(session, [(incoming, ())]))[0]
 
     def receive_many(self, batch: Sequence[tuple[IncomingTicket, Sequence[Event]]]) -> list[Received]:
         """Store tickets with what is already known to have happened to them, all in one transaction.
@@ -254,17 +259,17 @@ class Desk:
         channel: str | None = None,
         decision: Decision | None = None,
     ) -> list[TicketView]:
-        """Open tickets, the one that has waited longest first."""
-        query = views().where(ticket_states.c.status == Status.OPEN)
+        """Open tickets, the one whose service-level clock runs out first; see `soonest_first`."""
+        conditions: list[sa.ColumnElement[bool]] = []
         if reason is not None:
-            query = query.where(ticket_states.c.reason == reason)
+            conditions.append(ticket_states.c.reason == reason)
         if channel is not None:
-            query = query.where(sa.func.lower(tickets.c.channel) == channel.lower())
+            conditions.append(sa.func.lower(tickets.c.channel) == channel.lower())
         if decision is not None:
-            query = query.where(ticket_states.c.decision == decision)
-        query = query.order_by(tickets.c.created_at, tickets.c.id).limit(limit).offset(offset)
+            conditions.append(ticket_states.c.decision == decision)
         with self.database.session(read_only=True) as session:
-            return [view_from_row(row) for row in session.execute(query)]
+            ids = soonest_first(session, conditions, limit, offset)
+            return [view_from_row(row) for row in rows_in_order(session, ids)]
 
     def confirmed_tickets(self, since: datetime | None = None) -> list[TicketView]:
         """Tickets whose reason a person confirmed, by creation time: what a new model may learn from."""

@@ -6,10 +6,9 @@ any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,12 +28,19 @@ __all__ = [
     "UnknownTicketError",
     "append",
     "append_many",
+    "events_by_ticket",
     "events_of",
     "fold",
     "rebuild_states",
     "state_from_row",
     "state_of",
 ]
+
+Follower = Callable[[Session, Mapping[str, Sequence[Event]]], None]
+"""Called in the transaction that records events, with all events of the tickets concerned, in the order recorded."""
+
+FOLLOWERS = "desk_followers"
+"""Engine option: followers by name; see `desk.database.Database.follow`."""
 
 CHUNK = 500  # ids per IN list, far below the parameter limit of both databases
 
@@ -88,6 +94,16 @@ def events_of(session: Session, ticket_id: str) -> list[Event]:
     return [_event(row) for row in session.execute(query)]
 
 
+def events_by_ticket(session: Session, ticket_ids: Sequence[str]) -> dict[str, list[Event]]:
+    """All facts about each of the tickets in the order in which they were recorded; unknown tickets are left out."""
+    told: dict[str, list[Event]] = {}
+    for chunk in _chunks(ticket_ids):
+        query = sa.select(events).where(events.c.ticket_id.in_(chunk)).order_by(events.c.ticket_id, events.c.seq)
+        for row in session.execute(query):
+            told.setdefault(row.ticket_id, []).append(_event(row))
+    return told
+
+
 def state_of(session: Session, ticket_id: str) -> TicketState:
     """The ticket's current state. Raises `UnknownTicketError`."""
     row = session.execute(sa.select(ticket_states).where(ticket_states.c.ticket_id == ticket_id)).one_or_none()
@@ -108,17 +124,19 @@ def state_from_row(row: sa.Row[Any]) -> TicketState:
     """The state in a row that has all columns of `ticket_states` (it may have more)."""
     values = {name: getattr(row, name) for name in TicketState.__dataclass_fields__}
     values |= {"status": Status(row.status), "decision": Decision(row.decision), "priority": Priority(row.priority)}
-    values |= {name: tuple(getattr(row, name)) for name in ("guard", "macros", "mentioned")}
+    values |= {name: tuple(getattr(row, name)) for name in ("guard", "macros", "mentioned", "secondary")}
     return TicketState(**values)
 
 
 def _store_states(session: Session, ticket_ids: Sequence[str]) -> None:
     for chunk in _chunks(ticket_ids):
-        query = sa.select(events).where(events.c.ticket_id.in_(chunk)).order_by(events.c.ticket_id, events.c.seq)
-        told = [_event(row) for row in session.execute(query)]
-        states = [fold(ticket_id, facts) for ticket_id, facts in groupby(told, key=lambda fact: fact.ticket_id)]
+        told = events_by_ticket(session, chunk)
+        states = [fold(ticket_id, facts) for ticket_id, facts in told.items()]
         if rows := [_state_row(state) for state in states if state is not None]:
             session.execute(upsert(session, ticket_states), rows)
+        followers: Mapping[str, Follower] = session.get_bind().get_execution_options().get(FOLLOWERS, {})
+        for follow in followers.values():
+            follow(session, told)
 
 
 def _state_row(state: TicketState) -> dict[str, Any]:

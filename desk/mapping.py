@@ -68,7 +68,7 @@ class ColumnMapping(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        _zone(value)
+        time_zone(value)
         return value
 
     def with_columns(self, columns: Mapping[str, str]) -> ColumnMapping:
@@ -127,7 +127,7 @@ class ColumnMapping(BaseModel):
     def moment(self, text: str) -> datetime:
         """The UTC moment that ``text`` names. Raises ValueError with what was wrong and the remedy."""
         moment = self._parse(text.strip())
-        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=_zone(self.timezone))
+        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=time_zone(self.timezone))
         if zoned.year not in YEARS:
             raise ValueError(f"the year {zoned.year} is outside {YEARS.start}-{YEARS.stop - 1}")
         return zoned.astimezone(UTC)
@@ -170,7 +170,8 @@ def load_preset(name: str) -> ColumnMapping:
     raise MappingError(f"there is no preset {name!r}; use one of {', '.join(preset_names())}, or a .yaml file")
 
 
-def _zone(name: str) -> tzinfo:
+def time_zone(name: str) -> tzinfo:
+    """The time zone of this IANA name. Raises `ValueError`."""
     if name.upper() == "UTC":
         return UTC  # needs no time zone database, which slim images lack
     try:

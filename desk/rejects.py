@@ -1,4 +1,4 @@
-"""The file of refused rows: line number, field, reason and the row as it was."""
+"""The file of refused rows: line number (in a workbook `sheet!row`), field, reason and the row as it was."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RejectsFile:
                 self._writer = csv.writer(self._file)
                 self._writer.writerow(COLUMNS)
             raw = show_bytes(row.raw.rstrip("\r\n"))
-            self._writer.writerow((row.line, problem.field, show_bytes(problem.reason), raw))
+            self._writer.writerow((row.place, problem.field, show_bytes(problem.reason), raw))
         except OSError as error:
             raise TableError(f"{self.path}: cannot be written ({error.strerror}); choose another --rejects") from error
         self.count += 1

@@ -1,4 +1,4 @@
-"""CSV and JSON Lines files as rows of text, each with its line number, raw text and what is wrong with it."""
+"""CSV and JSON Lines files, and workbooks, as rows of text with line number, raw text and what is wrong with each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import csv
 import json
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from desk.table_rows import ANY_FIELD, Problem, Row, Table, column_key
 from desk.text_encoding import UNDECODABLE, UNDECODABLE_HANDLER, TableError, detect_encoding, show_bytes
+from desk.workbook import SheetTable, is_workbook
 
 __all__ = ["Problem", "Row", "Table", "TableError", "column_key", "open_table"]
 
@@ -21,36 +23,9 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 PEEKED_OBJECTS = 200  # JSON Lines has no header: the columns are those of the first objects
 MAX_RECORD_LINES = 50_000  # a quote that is still open after this is taken for a stray one
 MAX_RECORD_CHARS = 8_000_000
-ANY_FIELD = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a row is refused; ``field`` is empty when it is the row as a whole."""
-
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record. ``line`` is the 1-based line where it starts.
-
-    ``values`` is empty when there is a ``problem``.
-    """
-
-    line: int
-    raw: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    problem: Problem | None = None
-
-
-def column_key(name: str) -> str:
-    """What makes two column names the same: letters and digits, whatever the case and the separators."""
-    return " ".join("".join(ch if ch.isalnum() or ch == "." else " " for ch in name.casefold()).split())
-
-
-class Table:
+class TextTable:
     """An open file. Iterate `rows` once; ``columns`` are the header's names as written."""
 
     def __init__(self, path: Path, encoding: str, notices: tuple[str, ...], known: frozenset[str]) -> None:
@@ -158,15 +133,22 @@ class Table:
         return tuple(columns)
 
 
-def open_table(path: Path, *, encoding: str | None = None, known_columns: Collection[str] = ()) -> Table:
-    """Open a CSV or JSON Lines file; ``known_columns`` help to tell the delimiter.
+def open_table(
+    path: Path, *, encoding: str | None = None, known_columns: Collection[str] = (), sheet: str | None = None
+) -> Table:
+    """Open a CSV or JSON Lines file or a workbook; ``known_columns`` help to tell the delimiter, sheet and header.
 
-    Raises `TableError` when it is missing, empty, binary, or has no header.
+    ``sheet`` names one of a workbook. Raises `TableError` when the file is missing, empty, binary, or has no header.
     """
+    known = frozenset(column_key(name) for name in known_columns)
+    if is_workbook(path):
+        return SheetTable(path, known, sheet)
     csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_CHARS))
     detected = detect_encoding(path, encoding)
+    if sheet is not None:
+        raise TableError(f"{path}: is not a workbook, so it has no sheet {sheet!r}; leave --sheet out")
     notices = (detected.notice,) if detected.notice else ()
-    return Table(path, detected.name, notices, frozenset(column_key(name) for name in known_columns))
+    return TextTable(path, detected.name, notices, known)
 
 
 class _Lines:

@@ -121,10 +121,8 @@ def fold(ticket_id: str, events: Iterable[Event]) -> TicketState | None:
 
     None without events.
     """
-    state: TicketState | None = None
-    for _, state in history(ticket_id, events):
-        pass
-    return state
+    states = [state for _, state in history(ticket_id, events)]
+    return states[-1] if states else None
 
 
 def history(ticket_id: str, events: Iterable[Event]) -> Iterator[tuple[Event, TicketState]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from desk.ledger import CHUNK
 from desk.tables import insert_new, ticket_states, tickets
 
 
@@ -25,6 +27,15 @@ class Coverage:
 def views() -> sa.Select[Any]:
     """Tickets with their states, for `desk.ticket.view_from_row`."""
     return sa.select(tickets, ticket_states).join(ticket_states, ticket_states.c.ticket_id == tickets.c.id)
+
+
+def rows_in_order(session: Session, ticket_ids: Sequence[str]) -> list[sa.Row[Any]]:
+    """Rows for `desk.ticket.view_from_row` of these tickets, in this order."""
+    found: dict[str, sa.Row[Any]] = {}
+    for start in range(0, len(ticket_ids), CHUNK):
+        chunk = ticket_ids[start : start + CHUNK]
+        found |= {row.id: row for row in session.execute(views().where(tickets.c.id.in_(chunk)))}
+    return [found[ticket_id] for ticket_id in ticket_ids]
 
 
 def insert_tickets(session: Session, rows: list[dict[str, Any]]) -> set[str]:

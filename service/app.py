@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -17,17 +17,39 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import bot
 from bot import BusySessionError, EmptyMessageError, MessageTooLongError, UnknownSessionError, WrongTokenError
 from desk import DeskError
+from desk.access.accounts import AccountError, SignInError, UnknownAccountError
+from desk.access.api_keys import ApiKeyError, UnknownKeyError
+from desk.access.passwords import BusyError, PasswordError
+from desk.access.throttle import ThrottledError
 from desk.database import DatabaseError
 from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
 from desk.ledger import UnknownTicketError
 from desk.macro_library import MacroContentError, UnknownMacroError
+from desk.mail.replies import NotAnswerableError
+from desk.order_http import OrderSourceDownError
 from desk.ticket import IncomingTicketError
 from desk.top_reasons import WindowError
 from kb.macro_life import MacroStepError
 from service import problems
+from service.identity import Access
 from service.limits import BodyLimit
+from service.oidc import Provider
 from service.pages import STATIC, page
-from service.routes import chat, console, macros, rasa, reports, tags, tickets
+from service.receiving import Reception
+from service.routes import (
+    access,
+    chat,
+    console,
+    macros,
+    rasa,
+    reports,
+    service_levels,
+    signing_in,
+    tags,
+    tickets,
+    webhooks,
+)
+from service.routes.dependencies import deny_undeclared, public
 from service.wiring import Services
 
 WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
@@ -45,7 +67,17 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     UnknownMacroError: 404,
     MacroContentError: 422,
     MacroStepError: 409,
+    NotAnswerableError: 409,
+    UnknownAccountError: 404,
+    AccountError: 422,
+    PasswordError: 422,
+    SignInError: 422,
+    ThrottledError: 429,
+    BusyError: 503,
+    UnknownKeyError: 404,
+    ApiKeyError: 422,
     DatabaseError: 503,
+    OrderSourceDownError: 503,
     DeskError: 400,
     UnknownSessionError: 404,
     WrongTokenError: 404,
@@ -64,6 +96,9 @@ def create_app(services: Services) -> FastAPI:
         description="Ticket tagging, suggestions, chat and reports for marketplace sellers.",
     )
     app.state.services = services
+    app.state.reception = Reception(services)
+    app.state.access = Access.over(services.database)
+    app.state.provider = Provider(settings) if settings.oidc_issuer else None
     problems.install(app, KNOWN_ERRORS)
     if settings.local:
         # Another web page must not reach a desk without a password by pointing its own name at 127.0.0.1.
@@ -77,30 +112,30 @@ def create_app(services: Services) -> FastAPI:
         )
     app.add_middleware(BodyLimit)
     app.middleware("http")(_headers)
-    for module in (tags, tickets, chat, reports, console, macros, rasa):
-        app.include_router(module.router)
+    for module in (tags, tickets, chat, reports, console, macros, rasa, service_levels, webhooks, signing_in, access):
+        app.include_router(module.router, dependencies=[Depends(deny_undeclared)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    @app.get("/", dependencies=[public("it leads to the pages")], response_class=HTMLResponse, include_in_schema=False)
     def home(request: Request) -> str:
         return page(
             "home.html", site=settings.sites[0] if settings.sites else "demo", origin=str(request.base_url).rstrip("/")
         )
 
-    @app.get("/widget.js", include_in_schema=False)
+    @app.get("/widget.js", dependencies=[public("shops embed it")], include_in_schema=False)
     def widget() -> FileResponse:
         return FileResponse(WIDGET, media_type="text/javascript", headers={"Cache-Control": "public, max-age=300"})
 
-    @app.get("/favicon.ico", include_in_schema=False)
+    @app.get("/favicon.ico", dependencies=[public("an icon")], include_in_schema=False)
     def icon() -> FileResponse:
         return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", dependencies=[public("monitors ask it")], tags=["health"])
     def healthy() -> dict[str, str]:
         """The process lives."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", dependencies=[public("monitors ask it")], tags=["health"])
     def ready(response: Response) -> dict[str, Any]:
         """Whether intake works (else 503), and what works less well: tickets then wait as `undecided`."""
         problem = None
@@ -109,7 +144,7 @@ def create_app(services: Services) -> FastAPI:
         except DatabaseError as error:
             response.status_code, problem = 503, str(error)
         _ = services.tagger.tagger
-        degraded = [note for note in (services.tagger.problem, services.index_problem) if note]
+        degraded = [note for note in (services.tagger.problem, services.index_problem, services.mail.problem) if note]
         status = "unavailable" if problem else "degraded" if degraded else "ready"
         return {"status": status, "model": services.tagger.model_id, "problem": problem, "degraded": degraded}
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
 import typer
 
-from service.commands import chatting, deskwork, knowledge, learning, macros, serving, tagging
-from service.console_output import notes
+from service.commands import (
+    access,
+    chatting,
+    deskwork,
+    jobs,
+    knowledge,
+    learning,
+    macros,
+    mailbox,
+    reporting,
+    service_levels,
+    serving,
+    tagging,
+)
+from service.console_output import log_to_stderr, notes
 from service.errors import EXPECTED
 
 app = typer.Typer(
@@ -18,14 +30,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (tagging, learning, knowledge, macros, chatting, deskwork, serving):
+for room in (
+    tagging, learning, knowledge, macros, chatting, deskwork, reporting, service_levels, jobs, mailbox, access, serving,
+):  # fmt: skip
     room.add_to(app)
 
 
 def main() -> None:
     """Run a command; expected errors become one message on stderr and exit code 2, never a traceback."""
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     try:
         app()
     except EXPECTED as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ Step = Callable[[str, int, int], None]
 def print_json(data: Any) -> None:
     """Machine-readable output, exactly one JSON document."""
     sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def log_to_stderr() -> None:
+    """Show warnings and errors of the log on stderr."""
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 def note(message: str) -> None:

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kb.content import STARTER_CONTENT
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from service.access_settings import LOOPBACK, AccessSettings
 
 
 class SettingsError(ValueError):
     """Settings are wrong; the message lists every mistake with the name of its variable."""
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """Where things lie and who may talk to the service."""
 
     model_config = SettingsConfigDict(env_prefix="PARETODESK_", extra="forbid")
@@ -33,6 +32,7 @@ class Settings(BaseSettings):
     chroma_url: str = Field(
         "", description="Address (http://host:port) of a Chroma server for the index; empty: in the home folder."
     )
+    sla: str = Field("", description="YAML file of service-level policies; empty: the shipped ones.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -42,10 +42,24 @@ class Settings(BaseSettings):
         (), description="Comma-separated origins (https://shop.example) that may embed the widget."
     )
     console_token: str = Field(
-        "", description="Secret of the console and the API; required beyond the loopback address."
+        "", repr=False, description="Secret that opens everything; beyond this machine it or an account is needed."
     )
     agent: str = Field("agent", description="Name that signs replies from the console.")
     shop: str = Field("Our shop", description="Name of the shop in macros.")
+    webhooks: Path | None = Field(None, description="YAML file of the systems that may deliver signed webhooks.")
+    orders_http: Path | None = Field(None, description="YAML file that says how to ask another system for an order.")
+    imap_url: str = Field(
+        "", description="Mailbox that tickets come from, imaps://user@host/INBOX; imap:// is STARTTLS; empty: none."
+    )
+    imap_password: str = Field("", repr=False, description="Password of the mailbox.")
+    imap_password_file: Path | None = Field(None, description="File that holds the password of the mailbox.")
+    smtp_url: str = Field("", description="Server that sends answers, smtps://user@host; smtp:// is STARTTLS.")
+    smtp_password: str = Field("", repr=False, description="Password for sending; empty: the mailbox's.")
+    smtp_password_file: Path | None = Field(None, description="File that holds the password for sending.")
+    mail_from: str = Field(
+        "", description="Address that answers come from, 'Our shop <support@shop.example>'; empty: the SMTP user."
+    )
+    mail_ca_file: Path | None = Field(None, description="Certificates of your own authority for mail servers (PEM).")
     threads: int = Field(0, ge=0, le=64, description="BLAS threads of the encoder; 0: as many as there are cores.")
 
     @field_validator("sites", "origins", mode="before")
@@ -66,7 +80,7 @@ class Settings(BaseSettings):
     @property
     def local(self) -> bool:
         """Whether only this machine can reach the service."""
-        return self.host in LOOPBACK
+        return self.host in LOOPBACK and not self.public_url
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -74,11 +88,14 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"PARETODESK_{'_'.join(map(str, m['loc'])).upper()}: {m['msg']}" for m in error.errors()]
+        lines = [
+            f"PARETODESK_{'_'.join(map(str, m['loc'])).upper()}: {m['msg']}" if m["loc"] else str(m["msg"])
+            for m in error.errors()
+        ]
         raise SettingsError("settings are wrong:\n" + "\n".join(lines)) from error
-    if not settings.local and len(settings.console_token) < 16:
+    if not settings.local and 0 < len(settings.console_token) < 16:
         raise SettingsError(
-            f"settings are wrong:\nPARETODESK_CONSOLE_TOKEN: needs at least 16 characters when listening on "
-            f"{settings.host}, because everybody who reaches that address could read tickets"
+            "settings are wrong:\nPARETODESK_CONSOLE_TOKEN: needs at least 16 characters where other machines "
+            "reach the desk, because whoever guesses it can read tickets"
         )
     return settings

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from classifier.features import feature_text
-from desk.order_table import ORDER_ID
+from desk.earlier_contacts import earlier_contacts
+from desk.ledger import Event
+from desk.order_http import OrderSourceDownError
+from desk.order_table import ORDER_ID, OrderFacts
 from desk.sla.clock_table import StoredClock, clocks_by_ticket
 from desk.ticket import TicketView
 from kb.content import known_marketplaces
@@ -20,6 +23,14 @@ REPLY_WITHIN = timedelta(hours=24)
 
 def order_facts(services: Services, view: TicketView) -> dict[str, object]:
     """Facts that macros may use for this ticket: the order's, the customer's name, who answers and by when."""
+    facts = known_facts(services, view)
+    if order := _order(services, view)[0]:
+        facts |= dict(order.facts)
+    return facts
+
+
+def known_facts(services: Services, view: TicketView) -> dict[str, object]:
+    """`order_facts` without those of the order itself, which may be kept by another system."""
     ticket = view.ticket
     facts: dict[str, object] = {
         "agent.name": services.settings.agent,
@@ -30,9 +41,27 @@ def order_facts(services: Services, view: TicketView) -> dict[str, object]:
         facts["buyer.name"] = ticket.customer_name
     if ticket.order_id:
         facts[ORDER_ID] = ticket.order_id
-        if order := services.orders.facts(ticket.order_id):
-            facts |= dict(order.facts)
     return facts
+
+
+def _order(services: Services, view: TicketView) -> tuple[OrderFacts | None, str | None]:
+    """The ticket's order, or why it could not be asked for: a ticket is shown without it."""
+    if not view.ticket.order_id:
+        return None, None
+    try:
+        return services.orders.facts(view.ticket.order_id), None
+    except OrderSourceDownError as error:
+        return None, str(error)
+
+
+def _beside(services: Services, view: TicketView) -> dict[str, Any]:
+    """How old the order's facts are, why there are none, and what the customer wrote before."""
+    order, problem = _order(services, view)
+    contacts = [asdict(contact) for contact in earlier_contacts(services.database, view.ticket)]
+    return {
+        "order": {"as_of": order.as_of.isoformat() if order else None, "problem": problem},
+        "earlier_contacts": [contact | {"created_at": contact["created_at"].isoformat()} for contact in contacts],
+    }
 
 
 def locale_of(services: Services, view: TicketView) -> str:
@@ -50,7 +79,8 @@ def suggestions_for(services: Services, ticket_id: str, reason: str | None = Non
     text = feature_text(view.ticket.subject, view.ticket.body)
     locale = locale_of(services, view)
     found = services.knowledge.suggest(text, chosen, order_facts(services, view), locale, marketplace_of(view))
-    return {"ticket_id": ticket_id, "tag": state_json(view), "locale": locale, **found.to_json()}
+    told = {"ticket_id": ticket_id, "tag": state_json(view), "locale": locale, **found.to_json()}
+    return told | _beside(services, view)
 
 
 def marketplace_of(view: TicketView) -> str | None:
@@ -86,14 +116,18 @@ def state_json(view: TicketView, clocks: Sequence[StoredClock] | None = None) ->
 def ticket_json(services: Services, ticket_id: str) -> dict[str, Any]:
     """One ticket with its state, order facts and ledger."""
     view = services.desk.ticket(ticket_id)
-    events = services.desk.events(ticket_id)
+    told = story_json(view, services.desk.events(ticket_id), clocks_of(services, [ticket_id])[ticket_id])
+    return {**told, "facts": order_facts(services, view), **_beside(services, view)}
+
+
+def story_json(view: TicketView, events: Sequence[Event], clocks: Sequence[StoredClock]) -> dict[str, Any]:
+    """One ticket with its state, clocks and ledger."""
     ticket = {key: value for key, value in asdict(view.ticket).items() if value is not None}
     return {
         **ticket,
         "created_at": view.ticket.created_at.isoformat(),
         "received_at": view.ticket.received_at.isoformat(),
-        "state": state_json(view, clocks_of(services, [ticket_id])[ticket_id]),
-        "facts": order_facts(services, view),
+        "state": state_json(view, clocks),
         "events": [
             {"kind": str(event.kind), "at": event.at.isoformat(), "actor": event.actor, "data": dict(event.data)}
             for event in events

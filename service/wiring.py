@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from bot import Conversations
 from classifier.encoders import Encoder, UniversalEncoder
@@ -14,13 +15,20 @@ from desk.database import Database, open_database
 from desk.inbox import Desk
 from desk.macro_adoption import adopt
 from desk.macro_library import MacroLibrary
-from desk.order_table import OrderTable
+from desk.order_cache import CachedOrders, OrderSources
+from desk.order_http import load_http_orders
+from desk.order_table import OrderSource, OrderTable
+from desk.sla import load_policies
+from desk.tag_jobs import Intake
+from desk.webhooks import Source, load_sources
 from kb.knowledge import KnowledgeBase
 from models.registry import Registry
 from service.current_model import CurrentTagger
 from service.indexing import ArticleSearch
+from service.mailbox import MailDesk, mail_desk
 from service.served_macros import ServedMacros
 from service.settings import Settings
+from service.unhurried import Unhurried
 
 log = logging.getLogger("paretodesk.service")
 
@@ -34,12 +42,16 @@ class Services:
     encoder: Encoder
     database: Database
     desk: Desk
-    orders: OrderTable
+    orders: OrderSource
     tagger: CurrentTagger
     knowledge: KnowledgeBase
     macros: MacroLibrary
     conversations: Conversations
     articles: ArticleSearch
+    intake: Intake
+    webhooks: Mapping[str, Source] = field(default_factory=dict)
+    unhurried: Unhurried = field(default_factory=Unhurried)
+    mail: MailDesk = field(default_factory=MailDesk)
 
     @property
     def index_problem(self) -> str | None:
@@ -60,10 +72,11 @@ def registry_of(settings: Settings) -> Registry:
 @contextmanager
 def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk alone, for commands that need neither model nor index."""
+    policies = load_policies(Path(settings.sla) if settings.sla else None)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database)
     try:
-        yield Desk(database)
+        yield Desk(database, policies=policies)
     finally:
         database.close()
 
@@ -86,6 +99,8 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
 
     Unless ``serving``, content files are taken into the macro library only while it is empty.
     """
+    webhooks = load_sources(settings.webhooks) if settings.webhooks and serving else {}
+    mail = mail_desk(settings)
     with ExitStack() as stack:
         desk = stack.enter_context(open_desk(settings))
         encoder = encoder_of(settings)
@@ -93,7 +108,7 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
         macros = _macros(desk, knowledge, serving)
         articles = stack.enter_context(ArticleSearch(settings, encoder, knowledge))
         tagger = tagger_of(settings, encoder)
-        orders = OrderTable(desk.database)
+        orders = orders_of(settings, desk.database)
         yield Services(
             settings=settings,
             taxonomy=desk.taxonomy,
@@ -106,7 +121,20 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
             macros=macros,
             conversations=Conversations(desk.database, desk, tagger, knowledge, orders, shop=settings.shop),
             articles=articles,
+            intake=Intake(desk.database),
+            webhooks=webhooks,
+            mail=mail,
         )
+
+
+def orders_of(settings: Settings, database: Database) -> OrderSource:
+    """Where order facts come from: the table, then the other system where one is configured. Raises `DataFileError`."""
+    table = OrderTable(database)
+    if settings.orders_http is None:
+        return table
+    other = load_http_orders(settings.orders_http)
+    asked = other.settings
+    return OrderSources([table, CachedOrders(other, fresh=asked.fresh_seconds, stale=asked.stale_seconds)])
 
 
 def take_in_macros(desk: Desk, knowledge: KnowledgeBase) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,14 +89,23 @@ metadata = sa.MetaData(
 
 def insert_new(session: Session, table: sa.Table) -> Any:
     """An INSERT into ``table`` that can say what to do on conflict."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return _insert(session.get_bind().dialect.name, table)
 
 
 def upsert(session: Session, table: sa.Table) -> Any:
     """An INSERT that replaces the other columns of a row with the same primary key."""
-    statement = insert_new(session, table)
+    return _upsert(session.get_bind().dialect.name, table)
+
+
+# Statements never change, and building one costs more than running it.
+@cache
+def _insert(dialect: str, table: sa.Table) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _upsert(dialect: str, table: sa.Table) -> Any:
+    statement = _insert(dialect, table)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,11 +18,13 @@ from kb.policy.rules import (
     Confirmation,
     CourtesyOnly,
     Detector,
+    Ideas,
     Language,
     LateContact,
     Length,
     Misspelled,
     Near,
+    NoSubstance,
     OptedOut,
     OrderId,
     OtherOrder,
@@ -78,18 +81,18 @@ def _misspelled(detector: Misspelled, message: Message) -> Iterator[Span]:
                 yield message.lowered.span(*span)
 
 
+def _said(detector: Near | Ideas, lexicon: Lexicon, name: str, message: Message) -> list[Span]:
+    found = message.find(lexicon, name)
+    return found if name not in detector.negatable else [s for s in found if not _denied(lexicon, s, message)]
+
+
 def _near(detector: Near, message: Message) -> Iterator[Span]:
     folded = message.folded
     whole = (0, len(folded.text))
-
-    def said(lexicon: Lexicon, name: str) -> list[Span]:
-        found = message.find(lexicon, name)
-        return found if name not in detector.negatable else [s for s in found if not _denied(lexicon, s, message)]
-
     for lexicon in message.lexicons:
         # Most messages have nothing of one of the two lists: the second is searched only where the first is there.
-        firsts = said(lexicon, detector.list)
-        seconds = said(lexicon, detector.other) if firsts else []
+        firsts = _said(detector, lexicon, detector.list, message)
+        seconds = _said(detector, lexicon, detector.other, message) if firsts else []
         for first in firsts if seconds else []:
             sentence = message.sentence_around(first[0])
             start, end = sentence if detector.same_sentence else whole
@@ -100,6 +103,34 @@ def _near(detector: Near, message: Message) -> Iterator[Span]:
                     ):
                         yield folded.span(min(first[0], second[0]), max(first[1], second[1]))
                     break
+
+
+def _ideas(detector: Ideas, message: Message) -> Iterator[Span]:
+    for lexicon in message.lexicons:
+        said: list[list[Span]] = []
+        for idea in detector.all_of:
+            said.append(sorted(span for name in idea for span in _said(detector, lexicon, name, message)))
+            if not said[-1]:
+                break
+        else:
+            for start, end in message.windows(detector.sentences):
+                inside = [[span for span in spans if start <= span[0] < end] for spans in said]
+                chosen = _apart(inside) if all(inside) else None
+                around = (0, len(message.folded.text)) if detector.unless_in == "message" else (start, end)
+                if chosen and not _excused(detector.unless, message, *around):
+                    yield message.folded.span(min(s for s, _ in chosen), max(e for _, e in chosen))
+
+
+def _apart(ideas: list[list[Span]]) -> list[Span] | None:
+    """One span of each idea such that none overlaps another: a single word does not say two things."""
+    if not ideas:
+        return []
+    # A few of each are enough: a message that repeats itself must not cost more than its length.
+    for first in ideas[0][:6]:
+        rest = [[span for span in spans if span[1] <= first[0] or first[1] <= span[0]] for spans in ideas[1:]]
+        if all(rest) and (others := _apart(rest)) is not None:
+            return [first, *others]
+    return None
 
 
 def _pattern(detector: Pattern, message: Message) -> Iterator[Span]:
@@ -151,11 +182,17 @@ def _other_order(detector: OtherOrder, message: Message) -> Iterator[Span]:
                 yield match.span()
 
 
-def _says_something(substance: str, message: Message) -> bool:
-    """Whether the body asks a question, or says what this order needs."""
-    body = next((i for i, origin in enumerate(message.folded.origin) if origin >= message.body_start), 0)
-    return "?" in message.body or any(
-        found[0] >= body for lexicon in message.lexicons for found in message.find(lexicon, substance)
+def _says_something(substance: str, message: Message, small_talk: str | None = None) -> bool:
+    """Whether the body asks a question that is no small talk, or says what this order needs."""
+    body = bisect_left(message.folded.origin, message.body_start)
+    if any(found[0] >= body for lexicon in message.lexicons for found in message.find(lexicon, substance)):
+        return True
+    text = message.folded.text
+    chats = [start for lexicon in message.lexicons for start, _ in message.find(lexicon, small_talk or substance)]
+    return any(
+        text[end - 1] == "?" and not any(start <= chat < end for chat in chats)
+        for start, end in message.sentences
+        if start >= body
     )
 
 
@@ -163,6 +200,9 @@ def _confirmation(detector: Confirmation, message: Message) -> Iterator[Span]:
     if _says_something(detector.substance, message):
         return
     for lexicon in message.lexicons:
+        for status in message.find(lexicon, detector.alone):
+            if not _denied(lexicon, status, message):
+                yield message.folded.span(*status)
         for thing in message.find(lexicon, detector.list):
             start, end = message.sentence_around(thing[0])
             for status in message.find(lexicon, detector.other):
@@ -173,7 +213,7 @@ def _confirmation(detector: Confirmation, message: Message) -> Iterator[Span]:
 
 
 def _courtesy_only(detector: CourtesyOnly, message: Message) -> Iterator[Span]:
-    if _says_something(detector.substance, message):
+    if _says_something(detector.substance, message, detector.small_talk):
         return
     courtesies = [span for lexicon in message.lexicons for span in message.find(lexicon, detector.list)]
     body = [span for span in message.sentences if message.folded.origin[span[0]] >= message.body_start]
@@ -189,6 +229,16 @@ def _courtesy_only(detector: CourtesyOnly, message: Message) -> Iterator[Span]:
         )
 
     if courtesies and body and not any(substantial(sentence) for sentence in body):
+        yield _whole(message)
+
+
+def _no_substance(detector: NoSubstance, message: Message) -> Iterator[Span]:
+    body = ORDER_ID.sub("", message.body)
+    if len(body.split()) > detector.at_most or _NUMBER.search(body):
+        return
+    if _excused(detector.unless, message, 0, len(message.folded.text)):
+        return
+    if not _says_something(detector.substance, message, detector.small_talk):
         yield _whole(message)
 
 
@@ -221,6 +271,7 @@ _FINDERS: dict[str, Callable[[Any, Message], Iterator[Span]]] = {
     "phrases": _phrases,
     "misspelled": _misspelled,
     "near": _near,
+    "ideas": _ideas,
     "pattern": _pattern,
     "links": find_links,
     "emails": find_emails,
@@ -230,6 +281,7 @@ _FINDERS: dict[str, Callable[[Any, Message], Iterator[Span]]] = {
     "order_id": _order_id,
     "other_order": _other_order,
     "courtesy_only": _courtesy_only,
+    "no_substance": _no_substance,
     "confirmation": _confirmation,
     "pictures": find_pictures,
     "repeated_request": _repeated_request,

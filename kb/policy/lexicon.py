@@ -26,6 +26,8 @@ LEXICONS = Path(__file__).parent / "lexicons"
 _SEPARATOR = r"(?:[^\w.!?;:\n]|\n(?!\s*\n)){1,3}"
 _GAPS = {mark: rf"(?:{_SEPARATOR}[\w'%]+){{0,{most}}}?" for mark, most in (("..", 4), ("...", 8))}
 _CLAUSE_END = re.compile(r"[.!?;:,()\n–—]")
+# Where a phrase may begin: at a word, known by its first letters, or at a sign such as "%".
+_OPENING = re.compile(r"(?<!\w)\w{1,3}|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ class Folded:
     def word_starts(self) -> list[int]:
         """Where words begin, for counting the words between two positions."""
         return [match.start() for match in re.finditer(r"[\w'%]+", self.text)]
+
+    @cached_property
+    def openings(self) -> dict[str, list[int]]:
+        """Where each beginning of a word, one to three letters long, and each sign stands."""
+        found: dict[str, list[int]] = {}
+        for match in _OPENING.finditer(self.text):
+            for length in range(1, len(match[0]) + 1):
+                found.setdefault(match[0][:length], []).append(match.start())
+        return found
 
     def words_between(self, first: tuple[int, int], second: tuple[int, int]) -> int:
         """Number of words strictly between two spans; 0 where they touch or overlap."""
@@ -76,6 +87,10 @@ class Lexicon(BaseModel):
         return {name: phrase_pattern(phrases) for name, phrases in self.lists.items() if phrases}
 
     @cached_property
+    def _openings(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(_openings(phrases)) for name, phrases in self.lists.items()}
+
+    @cached_property
     def _compiled_as_written(self) -> dict[str, re.Pattern[str]]:
         return {name: phrase_pattern(phrases, lower_case) for name, phrases in self.lists.items() if phrases}
 
@@ -93,9 +108,13 @@ class Lexicon(BaseModel):
 
     def find(self, name: str, folded: Folded) -> Iterator[tuple[int, int]]:
         """Spans in the folded text of the phrases of list ``name``."""
-        if pattern := self._compiled.get(name):
-            for match in pattern.finditer(folded.text):
+        # Most lists have no phrase that could begin anywhere in a message: the pattern is tried only where one could.
+        openings = self._openings.get(name, frozenset()) & folded.openings.keys()
+        end = 0
+        for start in sorted({start for opening in openings for start in folded.openings[opening]}):
+            if start >= end and (match := self._compiled[name].match(folded.text, start)):
                 yield match.span()
+                end = match.end()
 
     def find_as_written(self, name: str, lowered: Folded) -> Iterator[tuple[int, int]]:
         """Spans of the phrases of list ``name`` in a text with its accents, for which accents count."""
@@ -141,6 +160,16 @@ def phrase_pattern(phrases: Sequence[str], as_text: Callable[[str], str] = fold)
     words = "|".join(f"(?:{_phrase(phrase)})" for phrase in ordered if re.match(r"\w", phrase))
     signs = [f"(?:{_phrase(phrase)})" for phrase in ordered if not re.match(r"\w", phrase)]
     return re.compile("|".join(([rf"(?<!\w)(?=\w)(?:{words})"] if words else []) + signs))
+
+
+def _openings(phrases: Sequence[str]) -> Iterator[str]:
+    """The one to three letters, or the sign, that a match of one of ``phrases`` begins with."""
+    for phrase in phrases:
+        for word in fold(phrase).split():
+            for option in word.rstrip("?").split("|"):
+                yield (re.match(r"\w{1,3}|[^\w\s]", option) or [option])[0]
+            if not word.endswith("?"):
+                break
 
 
 @lru_cache(maxsize=256)

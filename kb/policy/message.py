@@ -115,6 +115,12 @@ class Message:
                 spans.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
         return spans
 
+    def windows(self, length: int) -> list[tuple[int, int]]:
+        """Spans of ``length`` sentences in a row; one of all where there are fewer."""
+        last = max(1, len(self.sentences) - length + 1)
+        rows = [self.sentences[start : start + length] for start in range(last)]
+        return [(row[0][0], row[-1][1]) for row in rows if row]
+
     def sentence_around(self, position: int) -> tuple[int, int]:
         """The sentence of the folded text that holds ``position``."""
         return next((span for span in self.sentences if span[0] <= position < span[1]), (0, len(self.folded.text)))

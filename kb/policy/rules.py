@@ -79,6 +79,21 @@ class Near(_Detector):
     unless_in: Literal["sentence", "message"] = "message"
 
 
+class Ideas(_Detector):
+    """Several ideas in neighbouring sentences, each of which may be put in many ways."""
+
+    kind: Literal["ideas"]
+    all_of: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    """Every idea as the lists that name it; one phrase of each must be there, the rarest idea first."""
+    sentences: int = Field(default=1, ge=1)
+    """In how many sentences in a row."""
+    negatable: tuple[str, ...] = ()
+    """Lists whose phrases do not count where their clause denies them."""
+    unless: tuple[str, ...] = ()
+    """Lists whose phrases, in these sentences, excuse it."""
+    unless_in: Literal["sentences", "message"] = "sentences"
+
+
 class Pattern(_Detector):
     """A regular expression over the text as written."""
 
@@ -153,6 +168,20 @@ class CourtesyOnly(_Detector):
     short_sentence: int
     substance: str
     """Phrases that say something this order needs: a delay, a defect, a question to the buyer."""
+    small_talk: str
+    """Questions that want to know nothing about this order: "How do you like it?"."""
+
+
+class NoSubstance(_Detector):
+    """A short message in which nothing is said that an order may need, whatever else it says."""
+
+    kind: Literal["no_substance"]
+    substance: str
+    small_talk: str
+    at_most: int = Field(ge=1)
+    """Words of a message that is judged; a longer one may say it in words that no list knows."""
+    unless: tuple[str, ...] = ()
+    """Lists whose phrases say what the message is about, so that another rule judges it."""
 
 
 class Confirmation(_Detector):
@@ -161,6 +190,8 @@ class Confirmation(_Detector):
     kind: Literal["confirmation"]
     list: str
     other: str
+    alone: str
+    """Lexicon list of what tells it without a word for the shipment."""
     within: int = Field(ge=0)
     substance: str
 
@@ -207,6 +238,7 @@ Detector = Annotated[
     Phrases
     | Misspelled
     | Near
+    | Ideas
     | Pattern
     | Links
     | Emails
@@ -216,6 +248,7 @@ Detector = Annotated[
     | OrderId
     | OtherOrder
     | CourtesyOnly
+    | NoSubstance
     | Confirmation
     | Pictures
     | RepeatedRequest
@@ -263,9 +296,9 @@ class RuleSet(BaseModel):
         known = {name for lexicon in starter_lexicons() for name in lexicon.lists}
         for rule in self.rules:
             for detector in rule.detectors:
-                fields = ("list", "other", "excused_by", "cue", "ids", "digits", "substance", "decoration")
+                fields = ("list", "other", "excused_by", "cue", "ids", "digits", "substance", "decoration", "alone", "small_talk")
                 named = {str(getattr(detector, field)) for field in fields if getattr(detector, field, None)}
-                named.update(getattr(detector, "unless", ()))
+                named.update(getattr(detector, "unless", ()), *getattr(detector, "all_of", ()))
                 if unknown := named - known:
                     raise ValueError(f"rule {rule.id} names unknown lexicon lists {sorted(unknown)}")
         ids = [rule.id for rule in self.rules]

@@ -1,22 +1,17 @@
-"""`paretodesk import`, `orders` and `report`."""
+"""`paretodesk import` and `orders`."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from desk.importer import ImportProgress, import_file
 from desk.mapping import load_preset
 from desk.order_table import load_orders
-from desk.report_page import render_top_reasons
-from desk.top_reasons import TopReasons, top_reasons
 from service.console_output import fail, note, out, print_json, progress_bar
 from service.settings import load_settings
-from service.windows import newest_window
 from service.wiring import encoder_of, open_desk, tagger_of
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -28,13 +23,10 @@ def add_to(app: typer.Typer) -> None:
     orders = typer.Typer(help="Order facts for macros and the chat.", no_args_is_help=True)
     orders.command("import")(import_orders)
     app.add_typer(orders, name="orders")
-    report = typer.Typer(help="Reports.", no_args_is_help=True)
-    report.command("top-reasons")(report_top_reasons)
-    app.add_typer(report, name="report")
 
 
 def import_tickets(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines export of another desk")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSON Lines, Excel or OpenDocument export of another desk")],
     preset: Annotated[
         str, typer.Option(help="generic, edesk, zendesk, freshdesk, gorgias or a mapping file")
     ] = "generic",
@@ -42,6 +34,7 @@ def import_tickets(
     channel: Annotated[str | None, typer.Option(help="channel where a row names none")] = None,
     marketplace: Annotated[str | None, typer.Option(help="marketplace where a row names none")] = None,
     encoding: Annotated[str | None, typer.Option(help="when it is not found by itself")] = None,
+    sheet: Annotated[str | None, typer.Option(help="sheet of a workbook; the best fitting when left out")] = None,
     source: Annotated[str | None, typer.Option(help="name that tells apart systems whose ids overlap")] = None,
     date_format: Annotated[list[str] | None, typer.Option(help="such as %d/%m/%Y %H:%M, several allowed")] = None,
     timezone: Annotated[str | None, typer.Option(help="of dates without one, such as Europe/Paris")] = None,
@@ -68,7 +61,7 @@ def import_tickets(
 
         result = import_file(
             desk, file, mapping, columns=mapped, channel=channel, marketplace=marketplace, source=source,
-            encoding=encoding, tagger=tagger, progress=tell, rejects_path=rejects,
+            encoding=encoding, sheet=sheet, tagger=tagger, progress=tell, rejects_path=rejects,
         )  # fmt: skip
     for notice in result.notices:
         note(notice)
@@ -107,63 +100,8 @@ def import_orders(
         raise typer.Exit(1)
 
 
-def report_top_reasons(
-    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="first day (UTC)")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="day after the last")] = None,
-    channel: Annotated[str | None, typer.Option(help="one channel only")] = None,
-    marketplace: Annotated[str | None, typer.Option(help="one marketplace only")] = None,
-    language: Annotated[str | None, typer.Option(help="one language only")] = None,
-    json: Json = False,
-    html: Annotated[Path | None, typer.Option(help="write a self-contained page")] = None,
-) -> None:
-    """The contact reasons that make most of the tickets, with causes and upstream fixes; last 90 days by default."""
-    with open_desk(load_settings()) as desk:
-        window = newest_window(desk, start.date() if start else None, end.date() if end else None)
-        report = top_reasons(desk, desk.taxonomy, *window, channel, marketplace, language)
-    if html:
-        try:
-            html.write_text(render_top_reasons(report), encoding="utf-8")
-        except OSError as error:
-            fail(f"{html} cannot be written: {error.strerror}")
-        note(f"written to {html}")
-    if json:
-        print_json(report.to_json())
-    elif not html:
-        _show(report)
-
-
 def _pair(text: str) -> tuple[str, str]:
     field, _, column = text.partition("=")
     if not field or not column:
         fail(f"--map {text}: write field=column, such as --map body=Text")
     return field, column
-
-
-def _show(report: TopReasons) -> None:
-    out.print(
-        f"[bold]Top reasons[/] {report.start} to {report.end}: {report.total} tickets, "
-        f"{report.with_reason} with a reason, {report.other} other, {report.undecided} undecided",
-        highlight=False,
-    )
-    if not report.total:
-        first, last = report.desk_holds.first, report.desk_holds.last
-        known = (
-            f"the desk holds tickets from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-            if first and last
-            else "the desk is empty"
-        )
-        out.print(f"no ticket in this window; {known}")
-        return
-    table = Table("#", "reason", "tickets", "share", "95% interval", "cumulative", "before", "autonomy", "at risk")
-    for line in report.reasons:
-        style = "bold" if line.is_top_five else "" if line.in_80 else "dim"
-        change = "-" if line.change is None else f"{100 * line.change:+.1f} pts"
-        table.add_row(
-            str(line.rank), line.name, str(line.count), f"{line.share:.1%}",
-            f"{line.share_low:.1%}-{line.share_high:.1%}", f"{line.cumulative_share:.1%}", change,
-            line.autonomy or "-", ", ".join(line.metrics_at_risk) or "-", style=style,
-        )  # fmt: skip
-    out.print(table)
-    out.print(f"{len(report.making_80)} reasons make 80% of the tickets with a reason. Causes and upstream fixes:")
-    for line in report.top_five:
-        out.print(f"  {line.rank}. {line.name}: {line.cause} -> {line.upstream_fix}", highlight=False, markup=False)

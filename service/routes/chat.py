@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot import MAX_MESSAGE
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep
+from service.routes.dependencies import ServicesDep, public
 
-router = APIRouter(prefix="/v1/chat", tags=["chat"])
+router = APIRouter(
+    prefix="/v1/chat", tags=["chat"], dependencies=[public("customers chat, each session with its own token")]
+)
 _bearer = HTTPBearer(auto_error=False, description="The session's token")
 EVENT_STREAM = "text/event-stream"
 

@@ -13,10 +13,19 @@ from kb.policy.rules import STRICTEST
 from kb.suggestions import policy_context
 from service.pages import page
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep, Staff
-from service.suggesting import locale_of, marketplace_of, order_facts, state_json, suggestions_for, ticket_json
+from service.replying import send_reply
+from service.routes.dependencies import ServicesDep, Who, allow
+from service.suggesting import (
+    clocks_of,
+    locale_of,
+    marketplace_of,
+    order_facts,
+    state_json,
+    suggestions_for,
+    ticket_json,
+)
 
-router = APIRouter(tags=["console"], dependencies=[Staff])
+router = APIRouter(tags=["console"])
 PAGE_SIZE = 50
 
 
@@ -44,22 +53,23 @@ class Reply(Act):
     resolve: bool = False
 
 
-@router.get("/console", response_class=HTMLResponse, include_in_schema=False)
-def console(services: ServicesDep) -> str:
+@router.get("/console", dependencies=[allow("tickets:read")], response_class=HTMLResponse, include_in_schema=False)
+def console(services: ServicesDep, who: Who) -> str:
     """The page: open tickets on the left, the chosen one with its suggestions on the right."""
     reasons = [{"id": r.id, "name": r.name("en"), "autonomy": str(r.autonomy)} for r in services.taxonomy]
-    return page("console.html", reasons=reasons, agent=services.settings.agent, model=services.tagger.model_id)
+    return page("console.html", reasons=reasons, agent=who.name, model=services.tagger.model_id)
 
 
-@router.get("/v1/console/tickets")
+@router.get("/v1/console/tickets", dependencies=[allow("tickets:read")])
 def open_tickets(
     services: ServicesDep,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     reason: Annotated[str | None, Query(max_length=100)] = None,
     channel: Annotated[str | None, Query(max_length=100)] = None,
 ) -> dict[str, Any]:
-    """Open tickets, the one that has waited longest first."""
+    """Open tickets, the one whose clock runs out first."""
     found = services.desk.open_tickets(PAGE_SIZE + 1, offset=offset, reason=reason, channel=channel)
+    clocks = clocks_of(services, [view.ticket.id for view in found])
     return {
         "tickets": [
             {
@@ -69,7 +79,7 @@ def open_tickets(
                 "preview": view.ticket.body[:160],
                 "created_at": view.ticket.created_at.isoformat(),
                 "customer": view.ticket.customer_name,
-                **state_json(view),
+                **state_json(view, clocks[view.ticket.id]),
             }
             for view in found[:PAGE_SIZE]
         ],
@@ -77,9 +87,9 @@ def open_tickets(
     }
 
 
-@router.get("/v1/console/tickets/{ticket_id}")
+@router.get("/v1/console/tickets/{ticket_id}", dependencies=[allow("tickets:read")])
 def open_ticket(
-    ticket_id: str, services: ServicesDep, reason: Annotated[str | None, Query(max_length=100)] = None
+    ticket_id: str, services: ServicesDep, who: Who, reason: Annotated[str | None, Query(max_length=100)] = None
 ) -> dict[str, Any]:
     """A ticket with its suggestions, for its own reason or another; what was offered is an event."""
     if reason is not None and reason not in services.taxonomy:
@@ -89,27 +99,27 @@ def open_ticket(
         ticket_id,
         [macro["macro_id"] for macro in offered["macros"]],
         [passage["article"] for passage in offered["passages"]],
-        actor=f"agent:{services.settings.agent}",
+        actor=who.actor(services.settings.agent),
     )
     return {**ticket_json(services, ticket_id), "suggestions": offered}
 
 
-@router.post("/v1/console/tickets/{ticket_id}/confirm")
-def confirm(ticket_id: str, act: Act, services: ServicesDep) -> dict[str, Any]:
+@router.post("/v1/console/tickets/{ticket_id}/confirm", dependencies=[allow("tickets:write")])
+def confirm(ticket_id: str, act: Act, services: ServicesDep, who: Who) -> dict[str, Any]:
     """The suggested reason is right."""
-    services.desk.confirm_tag(ticket_id, actor=f"agent:{act.agent}")
+    services.desk.confirm_tag(ticket_id, actor=who.actor(act.agent))
     return ticket_json(services, ticket_id)
 
 
-@router.post("/v1/console/tickets/{ticket_id}/correct")
-def correct(ticket_id: str, act: Correction, services: ServicesDep) -> dict[str, Any]:
+@router.post("/v1/console/tickets/{ticket_id}/correct", dependencies=[allow("tickets:write")])
+def correct(ticket_id: str, act: Correction, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Another reason is right."""
-    services.desk.correct_tag(ticket_id, act.reason, actor=f"agent:{act.agent}", why=act.why)
+    services.desk.correct_tag(ticket_id, act.reason, actor=who.actor(act.agent), why=act.why)
     return ticket_json(services, ticket_id)
 
 
-@router.post("/v1/console/tickets/{ticket_id}/reply")
-def reply(ticket_id: str, act: Reply, services: ServicesDep) -> dict[str, Any]:
+@router.post("/v1/console/tickets/{ticket_id}/reply", dependencies=[allow("tickets:write")])
+def reply(ticket_id: str, act: Reply, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Send a reply, from a macro or free, after the policy check; 422 with the broken rules when it is blocked."""
     view = services.desk.ticket(ticket_id)
     violations = check(
@@ -122,11 +132,8 @@ def reply(ticket_id: str, act: Reply, services: ServicesDep) -> dict[str, Any]:
     if blocking := [violation for violation in violations if violation.blocks]:
         broken = [{"rule": v.rule, "message": v.message, "remedy": v.remedy, "span": list(v.span)} for v in blocking]
         raise ProblemError(422, f"the reply breaks rule {blocking[0].rule}: {blocking[0].message}", violations=broken)
-    actor = f"agent:{act.agent}"
-    if act.macro:
-        services.desk.send_macro(ticket_id, act.macro, act.text, actor)
-    else:
-        services.desk.reply(ticket_id, act.text, actor)
+    actor = who.actor(act.agent)
+    send_reply(services, ticket_id, act.text, actor, act.macro)
     if act.seconds is not None:
         services.desk.handled(ticket_id, act.seconds, actor)
     if act.resolve:
@@ -134,8 +141,8 @@ def reply(ticket_id: str, act: Reply, services: ServicesDep) -> dict[str, Any]:
     return ticket_json(services, ticket_id)
 
 
-@router.post("/v1/console/tickets/{ticket_id}/resolve")
-def resolve(ticket_id: str, act: Act, services: ServicesDep) -> dict[str, Any]:
+@router.post("/v1/console/tickets/{ticket_id}/resolve", dependencies=[allow("tickets:write")])
+def resolve(ticket_id: str, act: Act, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Close the ticket; refused while it has no usable reason."""
-    services.desk.resolve(ticket_id, actor=f"agent:{act.agent}")
+    services.desk.resolve(ticket_id, actor=who.actor(act.agent))
     return ticket_json(services, ticket_id)

@@ -16,11 +16,12 @@ from kb.policy import check_rendered
 from kb.policy.rules import STRICTEST
 from kb.rendering import Missing, render
 from kb.suggestions import policy_context
+from service.identity import Principal
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep, Staff
+from service.routes.dependencies import ServicesDep, Who, allow
 from service.suggesting import marketplace_of, order_facts
 
-router = APIRouter(prefix="/v1/macros", tags=["macros"], dependencies=[Staff])
+router = APIRouter(prefix="/v1/macros", tags=["macros"])
 
 _ID = r"^[a-z0-9][a-z0-9_-]*$"
 _LOCALE = r"^[a-z]{2}$"
@@ -30,11 +31,11 @@ Number = Annotated[int, PathParameter(ge=1, le=1_000_000)]
 
 
 class Step(BaseModel):
-    """Who acts; the name is in the audit log."""
+    """Who acts; the name is in the audit log. Where there are accounts it is that of who signed in."""
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=LONGEST_NAME)
+    by: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
 
 
 class Retirement(Step):
@@ -77,7 +78,7 @@ class Filling(BaseModel):
     marketplace: str | None = Field(None, max_length=50)
 
 
-@router.get("")
+@router.get("", dependencies=[allow("macros:read")])
 def listed(
     services: ServicesDep,
     locale: Annotated[str | None, Query(max_length=10)] = None,
@@ -89,55 +90,59 @@ def listed(
     return {"macros": [macro.to_json() for macro in wanted]}
 
 
-@router.post("", status_code=201)
-def new(words: NewMacro, services: ServicesDep) -> dict[str, Any]:
+@router.post("", dependencies=[allow("macros:write")], status_code=201)
+def new(words: NewMacro, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Save a macro as a draft and check it by the policy; it is `checked` when nothing blocks."""
-    return services.macros.write(_macro(words, words.id, words.locale), words.by).to_json()
+    by = _by(who, words)
+    return services.macros.write(_macro(words, words.id, words.locale, by), by).to_json()
 
 
-@router.get("/{locale}/{macro_id}")
+@router.get("/{locale}/{macro_id}", dependencies=[allow("macros:read")])
 def show(locale: Locale, macro_id: Id, services: ServicesDep) -> dict[str, Any]:
     """All versions of a macro, oldest first."""
     return {"versions": [version.to_json() for version in services.macros.versions(macro_id, locale)]}
 
 
-@router.get("/{locale}/{macro_id}/history")
+@router.get("/{locale}/{macro_id}/history", dependencies=[allow("macros:read")])
 def history(locale: Locale, macro_id: Id, services: ServicesDep) -> dict[str, Any]:
     """The audit log of a macro, oldest first."""
     return {"changes": [change.to_json() for change in services.macros.history(macro_id, locale)]}
 
 
-@router.post("/{locale}/{macro_id}/versions", status_code=201)
-def edit(locale: Locale, macro_id: Id, words: Edit, services: ServicesDep) -> dict[str, Any]:
+@router.post("/{locale}/{macro_id}/versions", dependencies=[allow("macros:write")], status_code=201)
+def edit(locale: Locale, macro_id: Id, words: Edit, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Save the next version and check it; the locked one serves until this one is locked."""
-    return services.macros.write(_macro(words, macro_id, locale), words.by, words.based_on).to_json()
+    by = _by(who, words)
+    return services.macros.write(_macro(words, macro_id, locale, by), by, words.based_on).to_json()
 
 
-@router.get("/{locale}/{macro_id}/versions/{version}")
+@router.get("/{locale}/{macro_id}/versions/{version}", dependencies=[allow("macros:read")])
 def show_version(locale: Locale, macro_id: Id, version: Number, services: ServicesDep) -> dict[str, Any]:
     """One version of a macro."""
     return services.macros.version(macro_id, locale, version).to_json()
 
 
-@router.post("/{locale}/{macro_id}/versions/{version}/check")
-def check(locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep) -> dict[str, Any]:
+@router.post("/{locale}/{macro_id}/versions/{version}/check", dependencies=[allow("macros:write")])
+def check(locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Check a saved version by the rules in force today."""
-    return services.macros.check(macro_id, locale, version, step.by).to_json()
+    return services.macros.check(macro_id, locale, version, _by(who, step)).to_json()
 
 
-@router.post("/{locale}/{macro_id}/versions/{version}/approve")
-def approve(locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep) -> dict[str, Any]:
+@router.post("/{locale}/{macro_id}/versions/{version}/approve", dependencies=[allow("macros:approve")])
+def approve(
+    locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep, who: Who
+) -> dict[str, Any]:
     """Approve a checked version, as another person than its author."""
-    return services.macros.approve(macro_id, locale, version, step.by).to_json()
+    return services.macros.approve(macro_id, locale, version, _by(who, step)).to_json()
 
 
-@router.post("/{locale}/{macro_id}/versions/{version}/lock")
-def lock(locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep) -> dict[str, Any]:
+@router.post("/{locale}/{macro_id}/versions/{version}/lock", dependencies=[allow("macros:approve")])
+def lock(locale: Locale, macro_id: Id, version: Number, step: Step, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Let an approved version serve, within seconds and without a restart."""
-    return services.macros.lock(macro_id, locale, version, step.by).to_json()
+    return services.macros.lock(macro_id, locale, version, _by(who, step)).to_json()
 
 
-@router.post("/{locale}/{macro_id}/versions/{version}/render")
+@router.post("/{locale}/{macro_id}/versions/{version}/render", dependencies=[allow("macros:read")])
 def render_version(
     locale: Locale, macro_id: Id, version: Number, filling: Filling, services: ServicesDep
 ) -> dict[str, Any]:
@@ -160,18 +165,24 @@ def render_version(
     return answer | {"text": said, "violations": found}
 
 
-@router.post("/{locale}/{macro_id}/retire")
-def retire(locale: Locale, macro_id: Id, step: Retirement, services: ServicesDep) -> dict[str, Any]:
+@router.post("/{locale}/{macro_id}/retire", dependencies=[allow("macros:approve")])
+def retire(locale: Locale, macro_id: Id, step: Retirement, services: ServicesDep, who: Who) -> dict[str, Any]:
     """Take a macro out of service, with any version in work."""
-    return services.macros.retire(macro_id, locale, step.by, step.why).to_json()
+    return services.macros.retire(macro_id, locale, _by(who, step), step.why).to_json()
 
 
-def _macro(words: Words, macro_id: str, locale: str) -> Macro:
+def _by(who: Principal, step: Step) -> str:
+    if name := who.person(step.by):
+        return name
+    raise ProblemError(422, "body.by: say who acts, as long as there are no accounts")
+
+
+def _macro(words: Words, macro_id: str, locale: str, by: str) -> Macro:
     try:
         fields = MacroFields(
             id=macro_id, locale=locale, reason=words.reason, title=words.title, marketplace=words.marketplace,
             kind=words.kind, when={name: tuple(values) for name, values in words.when.items()}, version=1,
-            status=MacroStatus.DRAFT, author=person(words.by),
+            status=MacroStatus.DRAFT, author=person(by),
         )  # fmt: skip
     except ValidationError as error:
         mistakes = [{"where": ".".join(map(str, m["loc"])), "what": m["msg"]} for m in error.errors()]

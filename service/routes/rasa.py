@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from classifier.entities import Entity, find_entities
 from classifier.tagger import Tag
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep, admit, shown_secret
+from service.routes.dependencies import ServicesDep, allow, public
 from service.routes.tags import MAX_CHARACTERS
 
 RASA = "3.6.20"
@@ -94,13 +94,17 @@ class _TokenInBody(BaseModel):
     token: str = ""
 
 
-async def _client(request: Request, token: Token = None) -> None:
-    admit(request, token or await shown_secret(request))
+async def _described(token: Token = None) -> None:
+    """Has the parameter described and its length checked."""
 
 
-async def _parsing_client(request: Request, token: Token = None) -> None:
+async def _token_in_query(request: Request) -> str:
+    return request.query_params.get("token", "")
+
+
+async def _token_anywhere(request: Request) -> str:
     # Rasa's own HTTP interpreter can show its token nowhere but in the body.
-    admit(request, token or await shown_secret(request) or await _token_in_body(request))
+    return await _token_in_query(request) or await _token_in_body(request)
 
 
 async def _token_in_body(request: Request) -> str:
@@ -121,7 +125,7 @@ async def _message(request: Request) -> MessageIn:
 
 @router.post(
     "/model/parse",
-    dependencies=[Depends(_parsing_client)],
+    dependencies=[Depends(_described), allow("texts:tag", _token_anywhere)],
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": MessageIn.model_json_schema()}}}
     },
@@ -149,7 +153,7 @@ def parse(
     )
 
 
-@router.get("/status", dependencies=[Depends(_client)])
+@router.get("/status", dependencies=[Depends(_described), allow("models:read", _token_in_query)])
 def status(services: ServicesDep) -> StatusOut:
     """The model that serves; 409 without one."""
     model = services.tagger.tagger.model_id
@@ -158,7 +162,7 @@ def status(services: ServicesDep) -> StatusOut:
     return StatusOut(model_file=model, model_id=model)
 
 
-@router.get("/version")
+@router.get("/version", dependencies=[public("clients of Rasa ask before they show their token")])
 def version() -> VersionOut:
     """Open to everybody, as Rasa's: clients ask before they show their token."""
     return VersionOut(paretodesk=installed_version("paretodesk"))

@@ -19,12 +19,16 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+// The proof that a request comes from a page of this session; there is none without accounts.
+const sessionToken = () => document.cookie.match(/(?:^|; )(?:__Host-)?paretodesk_request=([^;]*)/)?.[1] ?? "";
+
 async function call(path, body) {
   const response = await fetch(path, body && {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": sessionToken() },
     body: JSON.stringify({ agent, ...body }),
   });
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   const data = await response.json();
   if (!response.ok) {
     const error = new Error(data.detail || response.statusText);
@@ -46,11 +50,51 @@ function tagOf(t) {
   return parts;
 }
 
+// Remaining times count from what the server said was left, so that a wrong clock on this machine shows nothing wrong.
+function stamp(clocks) {
+  for (const clock of clocks ?? []) clock.readAt = Date.now();
+  return clocks ?? [];
+}
+
+function inWords(seconds, day = 24) {
+  const minutes = Math.floor(Math.abs(seconds) / 60);
+  const parts = [[Math.floor(minutes / 60 / day), "d"], [Math.floor(minutes / 60) % day, "h"], [minutes % 60, "min"]];
+  const first = parts.findIndex(([n]) => n > 0);
+  return first < 0 ? "under 1 min" : parts.slice(first, first + 2).filter(([n]) => n > 0).map((p) => p.join(" ")).join(" ");
+}
+
+function showClock(node) {
+  const { clock, label } = node;
+  let [text, look] = ["", "ok"];
+  // what is left of a paused clock is working time, in which a day has no 24 hours
+  if (clock.state === "paused") [text, look] = [`paused, ${inWords(clock.seconds_left, 1e6)} left`, "paused"];
+  else {
+    const left = clock.seconds_left - (Date.now() - clock.readAt) / 1000;
+    const atRisk = clock.at_risk_at && left * 1000 <= new Date(clock.due_at) - new Date(clock.at_risk_at);
+    if (left < 0) [text, look] = [`overdue ${inWords(left)}`, "overdue"];
+    else [text, look] = [`${inWords(left)} left${atRisk ? ", at risk" : ""}`, atRisk ? "at-risk" : "ok"];
+  }
+  node.textContent = label ? `${label}: ${text}` : text;
+  node.className = `clock ${look}`;
+}
+
+function clockNode(clock, label) {
+  const due = clock.due_at ? `, due ${when(clock.due_at)}` : "";
+  const node = el("span", { title: `${clock.clock.replaceAll("_", " ")}${due}, policy ${clock.policy}` });
+  Object.assign(node, { clock, label });
+  showClock(node);
+  return node;
+}
+
+const running = (clocks) => (clocks ?? []).filter((clock) => !clock.stopped_at);
+const CLOCKS = { first_response: "First answer", next_response: "Next answer", resolution: "Resolution" };
+
 async function load(reset = true) {
   if (reset) Object.assign(state, { tickets: [], offset: 0 });
   const query = new URLSearchParams({ offset: state.offset });
   if (filter.value) query.set("reason", filter.value);
   const page = await call(`/v1/console/tickets?${query}`);
+  for (const ticket of page.tickets) stamp(ticket.clocks);
   state.tickets.push(...page.tickets);
   state.offset = state.tickets.length;
   more.hidden = !page.more;
@@ -64,12 +108,15 @@ function drawList() {
     el("button", { type: "button", "aria-current": String(state.current?.id === t.id), "data-id": t.id, onclick: () => open(t.id) },
       el("span", { class: "subject" }, t.subject || t.preview || "(no text)"),
       t.subject && el("span", { class: "preview" }, t.preview),
-      el("span", { class: "meta" }, tagOf(t), `${t.channel} · ${when(t.created_at)}`)))));
+      el("span", { class: "meta" }, running(t.clocks).slice(0, 1).map((c) => clockNode(c)), tagOf(t), `${t.channel} · ${when(t.created_at)}`)))));
 }
 
 async function open(id, reason) {
   const ticket = await call(`/v1/console/tickets/${encodeURIComponent(id)}${reason ? `?reason=${reason}` : ""}`);
   Object.assign(state, { current: ticket, macro: null });
+  const row = state.tickets.find((t) => t.id === id);
+  stamp(ticket.state.clocks);
+  if (row) row.clocks = ticket.state.clocks;
   if (!reason) state.openedAt = Date.now();
   drawList();
   drawTicket(reason);
@@ -85,7 +132,7 @@ function drawTicket(considered) {
   pane.replaceChildren(
     el("h1", {}, t.subject || "(no subject)"),
     el("p", { class: "muted" }, [t.customer_name, t.channel, t.order_id && `order ${t.order_id}`, when(t.created_at), t.id].filter(Boolean).join(" · ")),
-    el("div", { class: "toolbar" }, tagOf(t.state)),
+    el("div", { class: "toolbar" }, tagOf(t.state), running(t.state.clocks).map((c) => clockNode(c, CLOCKS[c.clock]))),
     el("div", { class: "toolbar" }, select,
       el("button", { type: "button", class: "primary", onclick: keep }, "Reason is right ", el("kbd", {}, "y")),
       el("button", { type: "button", onclick: resolve }, "Close without reply")),
@@ -208,5 +255,6 @@ document.addEventListener("keydown", (event) => {
   if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 });
 filter.addEventListener("change", () => load());
+setInterval(() => document.querySelectorAll(".clock").forEach(showClock), 30_000);
 more.addEventListener("click", () => load(false));
 load();

@@ -86,15 +86,16 @@ def test_a_ticket_is_accepted_without_a_model_and_waits_as_undecided(settings, t
 
 def test_a_ticket_that_waited_for_a_model_is_tagged_when_there_is_one(services):
     import time
+    from datetime import timedelta
 
     from desk.inbox import IncomingTicket
-    from service.waiting import tagging_of_waiting_tickets
+    from service.job_kinds import working
 
     received = services.desk.receive(
         IncomingTicket("waiting", "w-1", "Wo bleibt meine Bestellung? Sie sollte da sein.")
     )
     assert services.desk.ticket(received.ticket_id).state.reason is None
-    with tagging_of_waiting_tickets(services, every=0.05):
+    with working(services, sweep_every=0.05, settled_for=timedelta()):
         for _ in range(100):
             if services.desk.ticket(received.ticket_id).state.reason:
                 break

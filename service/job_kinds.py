@@ -1,0 +1,36 @@
+"""How the jobs of the desk are done while it serves. A new kind of job is one more line in `job_kinds`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from desk.intake import TAG
+from desk.jobs import Chore, JobKind, Worker
+from desk.tag_jobs import BATCH, sweep, tag_tickets
+from service.wiring import Services
+
+SWEEP_EVERY = 15.0
+"""Seconds between looks for tickets that came without a job, such as imported ones."""
+SETTLED_FOR = timedelta(minutes=1)
+"""How long such a ticket is left to whoever brought it: an import tags its own."""
+
+
+def job_kinds(services: Services) -> tuple[JobKind, ...]:
+    """All kinds of jobs with their handlers."""
+
+    def model_serves() -> bool:
+        return services.tagger.tagger.model is not None
+
+    return (
+        JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves),
+        *services.mail.job_kinds(),
+    )
+
+
+def working(
+    services: Services, *, sweep_every: float = SWEEP_EVERY, settled_for: timedelta = SETTLED_FOR
+) -> AbstractContextManager[Worker]:
+    """Does jobs in the background until the block ends, and finds tickets that came without one."""
+    sweeping = Chore("sweep", sweep_every, lambda: sweep(services.database, settled_for))
+    return Worker(services.database, job_kinds(services), [sweeping])

@@ -1,0 +1,28 @@
+"""A public reply goes the way that the ticket came: where that is mail, it is recorded and queued at once."""
+
+from __future__ import annotations
+
+from desk.ledger import EventKind, append
+from desk.mail.replies import came_by_mail, queue_reply
+from service.problems import ProblemError
+from service.wiring import Services
+
+
+def send_reply(services: Services, ticket_id: str, text: str, actor: str, macro: str | None = None) -> None:
+    """Record a reply that passed the policy check, and queue it where it goes by mail.
+
+    Raises `ProblemError`, 409, when it would have to go by mail and no server is set up: a reply that is recorded but
+    never sent would look like an answer. Raises `NotAnswerableError` when the customer has no address.
+    """
+    kind = EventKind.MACRO_SENT if macro else EventKind.REPLIED
+    data = {"text": text, "automatic": False} | ({"macro": macro} if macro else {})
+    with services.database.session() as session:
+        append(session, ticket_id, kind, actor=actor, data=data)
+        if not came_by_mail(session, ticket_id):
+            return
+        if services.mail.sender is None:
+            raise ProblemError(
+                409,
+                "this ticket came by mail and no server is set up to answer it: set PARETODESK_SMTP_URL and restart",
+            )
+        queue_reply(session, ticket_id, text, sender=services.mail.sender)
