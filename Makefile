@@ -1,5 +1,5 @@
 # make demo   train, index, import the sample, report, and serve http://127.0.0.1:8000 (SERVE=0: do not serve)
-# make test   lint, type-check and run every test
+# make test   lint, type-check and run every test (WORKERS=2 at a time)
 # make check  what `make test` does before pytest
 # make docs   write the generated references anew
 .DEFAULT_GOAL := help
@@ -8,6 +8,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 SERVE ?= 1
+WORKERS ?= 2
 PORT ?= 8000
 TORCH := torch==2.13.0
 # PyTorch's own index has a build without CUDA, gigabytes smaller; used where it can be reached.
@@ -55,7 +56,7 @@ check: $(VENV)/.test-installed ## lint, format, types, direction of imports
 	$(BIN)/lint-imports
 
 test: check ## check, then run every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 docs: $(VENV)/.test-installed ## write the generated references anew
 	$(BIN)/python -m docs.generate

@@ -5,11 +5,11 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 from classifier.encoders import Encoder, UniversalEncoder
@@ -22,7 +22,7 @@ from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import STARTER_CORPUS, Example, as_labelled, load_corpus
 from training.fitting import Settings, fit
-from training.retraining import Outcome, retrain
+from training.retraining import REASONS_MODEL, load_model, retrain
 
 SMALL_REASONS = (
     "tracking_update",
@@ -36,15 +36,6 @@ SMALL_REASONS = (
 )
 SMALL_SHARE = 12
 SERVERS = ("postgres@127.0.0.1:5432/test", "root@127.0.0.1:5432/test")
-
-
-@dataclass(frozen=True)
-class StarterStore:
-    """Where the starter model lies, the key that it was signed with, and what retraining said of it."""
-
-    store: Path
-    key: Path
-    outcome: Outcome
 
 
 @pytest.fixture(scope="session")
@@ -131,25 +122,28 @@ def small_tagger(taxonomy: Taxonomy, small_model: ReasonModel) -> Tagger:
 
 
 @pytest.fixture(scope="session")
-def starter(
+def starter_store(
     corpus: list[Example], encoder: Encoder, human_only: frozenset[str], tmp_path_factory: pytest.TempPathFactory
-) -> StarterStore:
-    """The whole starter training, about a minute: only for what a small model cannot show."""
-    root = tmp_path_factory.mktemp("starter")
-    store, key = root / "store", root / "signing.key"
-    outcome = retrain(corpus, encoder, Registry(store), SigningKey.read_or_create(key), human_only=human_only)
-    return StarterStore(store, key, outcome)
+) -> tuple[Path, Path]:
+    """The store and the key file of the starter model: a minute or two, once for all workers.
+
+    Only for what a small model cannot show.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    store, key, done = root / "starter" / "store", root / "starter" / "signing.key", root / "starter.done"
+    with FileLock(root / "starter.lock"):
+        if not done.exists():
+            retrain(corpus, encoder, Registry(store), SigningKey.read_or_create(key), human_only=human_only)
+            done.touch()
+    return store, key
 
 
 @pytest.fixture(scope="session")
-def starter_store(starter: StarterStore) -> tuple[Path, Path]:
-    """The store and the key file of the starter model."""
-    return starter.store, starter.key
-
-
-@pytest.fixture(scope="session")
-def starter_model(starter: StarterStore) -> ReasonModel:
-    return starter.outcome.fitted.model
+def starter_model(starter_store: tuple[Path, Path]) -> ReasonModel:
+    store, key = starter_store
+    return load_model(Registry(store), SigningKey.read_or_create(key), REASONS_MODEL)[0]
 
 
 @pytest.fixture(scope="session")

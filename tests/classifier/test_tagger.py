@@ -22,6 +22,7 @@ KEYS = [
     "entities",
     "model",
     "urgency",
+    "secondary",
 ]
 
 

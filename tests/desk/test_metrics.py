@@ -110,15 +110,21 @@ facts = st.one_of(
         st.fixed_dictionaries({"reason": st.sampled_from(["refund_status", "wrong_size"])}),
     ),
 )
+ANSWERED = (1, (EventKind.REPLIED, {}))
+CLOSED = (2, (EventKind.RESOLVED, {}))
+ACKNOWLEDGED = (0, (EventKind.MACRO_SENT, {"macro": "m", "automatic": True}))
+settled = st.sampled_from([[], [ANSWERED, CLOSED], [ANSWERED, CLOSED], [ACKNOWLEDGED, ANSWERED, CLOSED]])
+steps = st.sampled_from([-1, 0, 1, 2, 3, 10, 15, 16, 17])  # CLOSED and 7 days is 16
+extras = st.one_of(st.just([]), st.lists(st.tuples(steps, facts), max_size=5))
 histories = st.lists(
     st.tuples(
-        st.integers(0, 40),
-        st.sampled_from([None, "", "o1", "o2"]),
-        st.sampled_from([None, "Ann@x.example", " ann@x.example", "bob@x.example"]),
-        st.lists(st.tuples(st.integers(-1, 40), facts), max_size=7),
+        st.sampled_from([0, 0, 1, 2, 3, 16, 17, 30]),
+        st.sampled_from([None, None, "", "o1", "o2"]),
+        st.sampled_from([None, None, "Ann@x.example", " ann@x.example", "bob@x.example"]),
+        st.tuples(settled, extras).map(lambda two: [*two[0], *two[1]]),
     ),
     min_size=1,
-    max_size=7,
+    max_size=9,
 )
 
 
@@ -140,8 +146,8 @@ def tell(desk, history):
     return name, ordered
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=histories, age=st.integers(0, 90))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories, age=st.sampled_from([15, 16, 17, 60, 60]))
 def test_every_figure_is_what_the_events_say(desk, taxonomy, history, age):
     name, told = tell(desk, history)
     now = START + age * GRID
@@ -211,6 +217,57 @@ def test_first_contact_resolution_waits_for_seven_days(desk, taxonomy, fill, noo
 
     assert (fcr(noon(3, 10) - timedelta(seconds=1)).n, fcr(noon(3, 10) - timedelta(seconds=1)).value) == (0, None)
     assert (fcr(noon(3, 10)).n, fcr(noon(3, 10)).value) == (3, 1.0)
+
+
+REPLY, CLOSE = (1, EventKind.REPLIED, {}), (2, EventKind.RESOLVED, {})
+SEVEN = 2 + 7 * 24  # hours after creation at which the 7 days after CLOSE end
+SECOND = 1 / 3600
+FIRST_CONTACT = {
+    "one reply": ([REPLY, CLOSE], None, True),
+    "a reply after closing": ([(3, EventKind.REPLIED, {}), CLOSE], None, True),
+    "two replies": ([REPLY, REPLY, CLOSE], None, False),
+    "a second reply in the 7 days": ([REPLY, CLOSE, (SEVEN, EventKind.REPLIED, {})], None, False),
+    "a second reply after them": ([REPLY, CLOSE, (SEVEN + SECOND, EventKind.REPLIED, {})], None, True),
+    "an automatic reply before": ([(0, EventKind.REPLIED, {"automatic": True}), REPLY, CLOSE], None, True),
+    "an automatic reply alone": ([(0, EventKind.REPLIED, {"automatic": True}), CLOSE], None, None),
+    "a macro of unknown time": ([(2, EventKind.MACRO_SENT, {"macro": "m", "time_unknown": True}), CLOSE], None, True),
+    "no reply": ([CLOSE], None, None),
+    "never closed": ([REPLY], None, None),
+    "a message at closing": ([REPLY, CLOSE, (2, EventKind.CUSTOMER_WROTE, {})], None, True),
+    "a message after closing": ([REPLY, CLOSE, (2 + SECOND, EventKind.CUSTOMER_WROTE, {})], None, False),
+    "a message as the 7 days end": ([REPLY, CLOSE, (SEVEN, EventKind.CUSTOMER_WROTE, {})], None, False),
+    "a message after the 7 days": ([REPLY, CLOSE, (SEVEN + SECOND, EventKind.CUSTOMER_WROTE, {})], None, True),
+    "reopened in the 7 days": ([REPLY, CLOSE, (5, EventKind.REOPENED, {})], None, False),
+    "reopened after them": ([REPLY, CLOSE, (SEVEN + SECOND, EventKind.REOPENED, {})], None, True),
+    "the order again at the same moment": ([REPLY, CLOSE], (0, "order_id", "{}"), True),
+    "the order again while open": ([REPLY, CLOSE], (1, "order_id", "{}"), False),
+    "the order again as the 7 days end": ([REPLY, CLOSE], (SEVEN, "order_id", "{}"), False),
+    "the order again after them": ([REPLY, CLOSE], (SEVEN + SECOND, "order_id", "{}"), True),
+    "another order": ([REPLY, CLOSE], (5, "order_id", "{} b"), True),
+    "the address again in capitals": ([REPLY, CLOSE], (SEVEN, "customer_email", "{}@X.EXAMPLE"), False),
+    "the address again after them": ([REPLY, CLOSE], (SEVEN + SECOND, "customer_email", "{}@x.example"), True),
+    "another address": ([REPLY, CLOSE], (5, "customer_email", "b{}@x.example"), True),
+}
+
+
+def test_what_settles_a_ticket_at_first_contact(desk, taxonomy, noon):
+    at, batch = noon(3, 3), []
+    for number, (case, (told, other, _)) in enumerate(FIRST_CONTACT.items()):
+        facts = [Event("", kind, at + timedelta(hours=hours), "agent:a", data) for hours, kind, data in told]
+        mine = {"order_id": f"{number}", "customer_email": f"{number}@x.example"}
+        batch.append((IncomingTicket("table", case, "text", channel=case, created_at=at, **mine), facts))
+        if other:
+            hours, name, value = other
+            later = at + timedelta(hours=hours)
+            fields = {name: value.format(number)}
+            batch.append((IncomingTicket("table", f"{case} 2", "text", channel="x", created_at=later, **fields), ()))
+    desk.receive_many(batch)
+    report = metrics_report(
+        desk.database, taxonomy, Scope(WINDOW, {}, noon(4, 20)), Dimension.CHANNEL, [Metric.VOLUME, Metric.FCR]
+    )
+    found = {group.key: group.figures[Metric.FCR].value for group in report.groups}
+    wanted = {case: None if hit is None else float(hit) for case, (_, _, hit) in FIRST_CONTACT.items()}
+    assert {case: found[case] for case in wanted} == wanted
 
 
 def test_an_overdue_open_clock_is_breached_and_one_in_time_is_not_counted(desk, database, taxonomy, incoming, noon):

@@ -49,7 +49,7 @@ def test_a_good_corpus_is_read(tmp_path: Path, taxonomy: Taxonomy) -> None:
 
 def test_a_lone_ticket_is_its_own_group(tmp_path: Path, taxonomy: Taxonomy) -> None:
     (example,) = load_corpus(folder(tmp_path, row()), taxonomy)
-    assert (example.group, example.subject, example.indirect, example.secondary) == ("en-1", "", False, ())
+    assert (example.group, example.subject, example.indirect, example.secondary) == ("en-1", "", False, None)
 
 
 def test_line_separators_inside_a_text_end_no_line(tmp_path: Path, taxonomy: Taxonomy) -> None:
