@@ -9,7 +9,7 @@ BotError (bot.session_store)
 """
 
 from bot.conversations import MAX_MESSAGE, Conversations, EmptyMessageError, MessageTooLongError
-from bot.session_store import BotError, BusySessionError, UnknownSessionError, WrongTokenError
+from bot.session_store import BotError, BusySessionError, UnknownSessionError, Vouched, WrongTokenError
 from bot.turn import Act, Choice, Entry, Role, Said, Started, Turn
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "Started",
     "Turn",
     "UnknownSessionError",
+    "Vouched",
     "WrongTokenError",
 ]

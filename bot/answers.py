@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from bot.decision import DecisionSettings, starter_decision
+from bot.order_details import stated_order
 from bot.turn import Said
 from kb.content import ANY_MARKETPLACE
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
@@ -14,7 +16,20 @@ log = logging.getLogger("paretodesk.bot")
 
 ARTICLE_PREFIX = "article:"
 MACRO_PREFIX = "macro:"
+AMAZON = "amazon"
+FULFILMENT = "order.fulfilment"
 _RANKED = 50
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the macros of a reason come to for an order.
+
+    ``said`` is None where none fits; ``for_people``: one fits, but promises what only a person can do.
+    """
+
+    said: Said | None = None
+    for_people: bool = False
 
 
 class Answers:
@@ -53,15 +68,37 @@ class Answers:
         # Its heading is the question that a section answers; without it a short answer hangs in the air.
         return Said(f"**{best.passage.heading}**\n\n{best.passage.markdown}", f"{ARTICLE_PREFIX}{best.passage.id}")
 
-    def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Said | None:
-        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check."""
-        for suggestion in self._knowledge.suggest(question, reason, facts, locale, self._marketplace(reason)).macros:
+    def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Filled:
+        """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check.
+
+        What Amazon does for an order is only said by a macro made for such orders.
+        """
+        amazons, for_people = self.is_amazons(reason, facts), False
+        marketplace = AMAZON if amazons else self._marketplace(reason)
+        for suggestion in self._knowledge.suggest(question, reason, facts, locale, marketplace).macros:
             macro = self._knowledge.macro(suggestion.macro_id, locale)
-            if suggestion.macro_id in self._settings.macros_for_people:
+            if suggestion.text is None or macro is None or not macro.locked:
                 continue
-            if suggestion.text is not None and macro is not None and macro.locked:
-                return Said(suggestion.text, f"{MACRO_PREFIX}{locale}/{suggestion.macro_id}")
-        return None
+            if amazons and macro.fields.when.get(FULFILMENT) != (AMAZON,):
+                continue
+            if suggestion.macro_id in self._settings.macros_for_people:
+                for_people = True
+                continue
+            return Filled(Said(suggestion.text, f"{MACRO_PREFIX}{locale}/{suggestion.macro_id}"), for_people)
+        return Filled(None, for_people)
+
+    def is_amazons(self, reason: str, facts: Mapping[str, object]) -> bool:
+        """Whether Amazon sees to this, and the customer has to be sent there.
+
+        Amazon ships orders of other shops too; their customers have nothing to look up at Amazon. Its own are known by
+        their number.
+        """
+        order_id = str(facts.get("order.id", ""))
+        return (
+            reason in self._settings.amazon_reasons
+            and facts.get(FULFILMENT) == AMAZON
+            and stated_order(order_id) == order_id
+        )
 
     def _marketplace(self, reason: str) -> str:
         return self._settings.marketplace_of_reason.get(reason, ANY_MARKETPLACE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.autonomy import Level, starting_level
 from classifier.datafile import load_yaml
 from classifier.guard import UNAVAILABLE_RULE
 from classifier.tagger import Tag
@@ -29,14 +30,19 @@ class DecisionSettings(BaseModel):
     opening_lead: float = Field(ge=0, le=1)
     macros_for_people: frozenset[str]
     marketplace_of_reason: dict[str, str] = {}
+    amazon_reasons: frozenset[str] = frozenset()
     max_clarifications: int = Field(ge=0)
     max_options: int = Field(ge=0, le=5)
     min_option_probability: float = Field(ge=0, le=1)
     order_reasons: frozenset[str]
+    order_reasons_if_named: frozenset[str] = frozenset()
     max_order_prompts: int = Field(ge=1)
     max_proof_failures: int = Field(ge=1)
+    max_proofs_per_order: int = Field(ge=1)
+    max_proofs_per_email: int = Field(ge=1)
+    max_proofs_per_address: int = Field(ge=1)
+    proof_lock_minutes: int = Field(ge=1)
     max_messages: int = Field(ge=1)
-    reply_hours: int = Field(ge=1)
     fallback_locale: str
     min_words_to_switch: int = Field(ge=1)
     sure_words: int = Field(ge=1)
@@ -66,6 +72,8 @@ class Why(StrEnum):
     NOT_SOLVED = "answer_did_not_help"
     NOT_VERIFIED = "order_not_verified"
     NO_FACTS = "order_facts_missing"
+    ACTS = "only_a_person_can_act"
+    SEVERAL = "further_requests"
     TOO_LONG = "conversation_too_long"
 
 
@@ -87,16 +95,22 @@ class Danger:
 
 
 class Decision:
-    """The rules by which the bot answers or does not."""
+    """The rules by which the bot answers or does not.
 
-    def __init__(self, settings: DecisionSettings, taxonomy: Taxonomy) -> None:
+    ``level`` tells how far a reason is trusted at this moment; by default as far as the taxonomy says.
+    """
+
+    def __init__(
+        self, settings: DecisionSettings, taxonomy: Taxonomy, level: Callable[[str], Level | None] | None = None
+    ) -> None:
         self.settings = settings
         self._taxonomy = taxonomy
+        self._level = level or self._starting_level
 
     def danger(self, tags: Sequence[Tag]) -> Danger | None:
         """The first tag after which only a person may answer: a raised guard, no guard at all, a human-only reason.
 
-        A human-only reason counts as best guess too, however unsure.
+        A human-only reason counts as best guess too, however unsure, and as one of several things asked for.
         """
         for tag in tags:
             if UNAVAILABLE_RULE in tag.guard:
@@ -104,7 +118,8 @@ class Decision:
             if tag.guard:
                 return Danger(Why.GUARD, tag)
         for tag in tags:
-            if self._autonomy(tag.reason) is Autonomy.HUMAN_ONLY:
+            asked_for = (tag.reason, *(also.id for also in tag.secondary))
+            if any(self._autonomy(reason) is Autonomy.HUMAN_ONLY for reason in asked_for):
                 return Danger(Why.HUMAN_ONLY, tag)
         return None
 
@@ -115,14 +130,23 @@ class Decision:
         if reason in self.settings.close_reasons:
             return Way.CLOSE, None
         match self._autonomy(reason):
-            case Autonomy.SELF_SERVICE:
-                return Way.SELF_SERVICE, None
             case Autonomy.HUMAN_ONLY:
                 return Way.PERSON, Why.HUMAN_ONLY
             case Autonomy.AUTO_CLOSE:
                 return Way.PERSON, Why.AUTO_CLOSE
+            case _ if self._level(reason) is Level.AUTO:
+                return Way.SELF_SERVICE, None
             case _:
                 return Way.PERSON, Why.ASSISTED
+
+    def drafts(self, reason: str) -> bool:
+        """Whether a person who takes over gets the answer that the bot would have given."""
+        return self._level(reason) is Level.DRAFT
+
+    def further(self, tag: Tag, reason: str) -> tuple[str, ...]:
+        """What the customer asks for beside ``reason`` that a person can do something about."""
+        silent = self.settings.thanks_reasons | self.settings.close_reasons | {OTHER, reason}
+        return tuple(also.id for also in tag.secondary if also.id not in silent and also.id in self._taxonomy)
 
     def options(self, tag: Tag, offered: Sequence[str]) -> tuple[str, ...]:
         """Reasons worth a button: probable, not offered before, and a customer's concern."""
@@ -147,6 +171,13 @@ class Decision:
     def needs_order(self, reason: str) -> bool:
         """Whether the answer depends on the order."""
         return reason in self.settings.order_reasons
+
+    def needs_order_if_named(self, reason: str) -> bool:
+        """Whether the answer is a better one with the order, where the customer names it."""
+        return reason in self.settings.order_reasons_if_named
+
+    def _starting_level(self, reason: str) -> Level | None:
+        return starting_level(self._taxonomy[reason]) if reason in self._taxonomy else None
 
     def _autonomy(self, reason: str) -> Autonomy:
         return self._taxonomy[reason].autonomy if reason in self._taxonomy else Autonomy.ASSISTED

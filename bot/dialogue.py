@@ -1,6 +1,7 @@
 """The bot's side of a conversation: a state and one customer message in, the next state and a reply out.
 
-Nothing here writes to the database; what a reply asks for (a ticket) is done by `bot.conversations`.
+Nothing here writes to the database but the count of proofs; what a reply asks for (a ticket) is done by
+`bot.conversations`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bot.reply import Reply, Resources
 from bot.spoken_language import SpokenLanguage, count_words
 from bot.state import Phase, State
 from bot.turn import PERSON
+from bot.verification import Prover
 from classifier.tagger import Tag
 
 _SMALL_TALK = frozenset(Intent) - {Intent.PERSON}
@@ -37,9 +39,10 @@ class Heard:
     """One customer message.
 
     ``words`` are the customer's own, empty where a button was pressed; ``choice`` is the value of that button;
-    ``earlier`` the customer's own words before, oldest first, without asides.
+    ``earlier`` the customer's own words before, oldest first, without asides. ``prove`` judges proofs in it.
     """
 
+    prove: Prover
     words: str
     choice: str | None = None
     earlier: tuple[str, ...] = ()
@@ -90,7 +93,7 @@ class Dialogue:
         language = judgement.message.language
         foreign = self._language.unsupported(spoken, language)
         locale = self._language.after(spoken, language, locale)
-        exchange = Exchange(self._resources, state, locale, judgement.message, judgement.question)
+        exchange = Exchange(self._resources, state, locale, judgement.message, judgement.question, heard.prove)
         asked = heard.choice == PERSON or Intent.PERSON in intents
         if danger:
             return exchange.endangered(danger, asked=asked)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from desk.database import Database
 from desk.order_table import OrderFacts, OrderSource, OrderTable
 from desk.tables import orders
+from kb.placeholders import starter_vocabulary
 
 
 class OrderLookup:
-    """Asks the `OrderSource`. An unknown order and a wrong proof are the same None, after the same work."""
+    """Asks the `OrderSource`. An unknown order and a wrong proof are the same None, after the same work.
 
-    def __init__(self, source: OrderSource, shop: str, reply_hours: int, holds_orders: Callable[[], bool]) -> None:
+    ``answer_by`` tells by when somebody with a contact reason is owed an answer.
+    """
+
+    def __init__(
+        self,
+        source: OrderSource,
+        shop: str,
+        answer_by: Callable[[str], datetime],
+        holds_orders: Callable[[], bool],
+    ) -> None:
         self._source = source
         self._shop = shop
-        self._reply = timedelta(hours=reply_hours)
+        self._answer_by = answer_by
         self._holds_orders = holds_orders
 
     def available(self) -> bool:
@@ -33,16 +43,16 @@ class OrderLookup:
         """An order whose proof was given earlier in the same session."""
         return self._source.facts(order_id)
 
-    def facts(self, order: OrderFacts, signature: str) -> dict[str, object]:
-        """The order's facts with who answers and by when."""
-        deadline = (datetime.now(UTC) + self._reply).date().isoformat()
-        return {
+    def facts(self, order: OrderFacts, signature: str, reason: str) -> dict[str, object]:
+        """The order's facts, what follows from them today, who answers and by when."""
+        known: dict[str, object] = {
             "agent.name": signature,
             "shop.name": self._shop,
-            "reply.deadline": deadline,
-            "order.id": order.order_id,
+            "reply.deadline": self._answer_by(reason).date().isoformat(),
             **order.facts,
+            "order.id": order.order_id,
         }
+        return starter_vocabulary().with_derived(known)
 
 
 def holds_orders(database: Database, source: OrderSource) -> bool:

@@ -12,11 +12,16 @@ from bot.turn import Act, Said
 from bot.wording import Wording
 from classifier.tagger import Tag
 from classifier.taxonomy import Taxonomy
+from desk.order_table import OrderFacts
 
 
 @dataclass(frozen=True)
 class HandOff:
-    """What a person needs to know when taking over. ``meanwhile`` is an article that may help until then."""
+    """What a person needs to know when taking over.
+
+    ``further`` are reasons asked for beside ``reason``. ``order`` has the facts of an order that was proven.
+    ``meanwhile`` is what may help the customer until then; ``draft`` what the bot would have answered.
+    """
 
     why: Why
     tag: Tag
@@ -24,14 +29,23 @@ class HandOff:
     language: str
     wording: str
     chosen_reason: str | None = None
+    further: tuple[str, ...] = ()
     order_id: str | None = None
     verified: bool = False
+    order: OrderFacts | None = None
+    email: str | None = None
+    failures: int = 0
     meanwhile: Said | None = None
+    draft: Said | None = None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The next state and what to say; with a ``hand_off`` a ticket has to be made first, its words follow from it."""
+    """The next state and what to say.
+
+    With a ``hand_off`` a ticket has to be made first, its words follow from it. With ``passes_on`` one is made too, for
+    what the answer leaves open, and the customer is told before the last of ``messages``.
+    """
 
     state: State
     locale: str
@@ -39,6 +53,7 @@ class Reply:
     reason: str | None
     messages: tuple[Said, ...] = ()
     hand_off: HandOff | None = None
+    passes_on: HandOff | None = None
     aside: bool = False
     """The message had nothing that could ever be judged: small talk, or order details alone."""
 

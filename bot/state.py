@@ -32,7 +32,8 @@ class State:
     ``question`` is the open question in the customer's words, ``reason`` what it is about once that is known,
     ``offered`` the reasons of the buttons shown for it. ``order_id`` is the order talked about, ``verified`` whether
     its proof was given, ``proof`` a proof that still lacks its order id, ``failures`` the wrong proofs so far.
-    ``said`` are the passages and macros already said.
+    ``email`` is the address that proved it, where one did. ``said`` are the passages and macros already said. ``also``
+    are reasons asked for beside the open one and not passed on yet, ``passed`` those that were.
     """
 
     phase: Phase = Phase.GREET
@@ -49,6 +50,9 @@ class State:
     greeted: bool = False
     acknowledged: bool = False
     said: tuple[str, ...] = ()
+    email: str | None = None
+    also: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +66,6 @@ class State:
         values = {name: value for name, value in data.items() if name in known}
         values["phase"] = Phase(values.get("phase", Phase.GREET))
         values["choices"] = tuple(Choice(**choice) for choice in values.get("choices", ()))
-        for name in ("offered", "said"):
+        for name in ("offered", "said", "also", "passed"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)

@@ -13,7 +13,7 @@ from classifier.datafile import load_yaml
 
 STARTER_WORDING = Path(__file__).parent / "data" / "wording.yaml"
 SOURCE = "wording"
-_FIELDS = frozenset({"shop", "hours", "ticket", "order"})
+_FIELDS = frozenset({"shop", "ticket", "order", "day", "time", "topics"})
 
 
 class _Words(BaseModel):
@@ -39,6 +39,8 @@ class Says(_Words):
     hand_off_person: str
     hand_off_language: str
     hand_off_expect: str
+    hand_off_mail: str
+    passed_on: str
     meanwhile: str
     hand_off_more: str
     close_solved: str
@@ -77,14 +79,34 @@ class WidgetLabels(_Words):
     too_long: str
     article: str
     choices: str
+    rate_title: str
+    rate_1: str
+    rate_2: str
+    rate_3: str
+    rate_4: str
+    rate_5: str
+    rate_comment: str
+    rate_send: str
+    rate_skip: str
+    rate_thanks: str
+    nps_title: str
+    nps_low: str
+    nps_high: str
+    use_order: str
 
 
 class LocaleWording(_Words):
-    """Everything for one language; the last fields are for the transcript that agents read."""
+    """Everything for one language; ``customer`` and the fields after it are for the transcript that agents read.
+
+    ``answer_day`` is how a day is written, a pattern of the Unicode date formats. ``mail_subject`` heads an answer
+    that goes to the customer of a chat by mail.
+    """
 
     says: Says
     choices: ChoiceLabels
     assistant_name: str
+    answer_day: str
+    mail_subject: str
     customer: str
     assistant: str
     transcript: str
@@ -109,6 +131,8 @@ class Wording(_Words):
             raise ValueError("there is no language")
         first, *others = self.locales.items()
         for locale, words in self.locales.items():
+            if _fields(words.mail_subject) != {"ticket", "shop"}:
+                raise ValueError(f"{locale}.mail_subject: has to name {{shop}} and {{ticket}}, no other field")
             for key, text in words.says.model_dump().items():
                 fields = _fields(text)
                 if unknown := fields - _FIELDS:

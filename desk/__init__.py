@@ -21,7 +21,8 @@ DeskError
     ├── PayloadError            desk.webhooks       a proven delivery lacks a field; the message names its path
     ├── OrderDataError          desk.order_facts    another system's order cannot be read
     ├── OrderSourceDownError    desk.order_http     the order system does not answer, or not usably
-    └── WindowError             desk.top_reasons    a report window that ends before it starts
+    ├── WindowError             desk.top_reasons    a report window that ends before it starts
+    └── FilterError             desk.metrics.scope  a filter or grouping of a report that there is not
 """
 
 

@@ -258,9 +258,13 @@ class Desk:
         reason: str | None = None,
         channel: str | None = None,
         decision: Decision | None = None,
+        among: Sequence[sa.ColumnElement[bool]] = (),
     ) -> list[TicketView]:
-        """Open tickets, the one whose service-level clock runs out first; see `soonest_first`."""
-        conditions: list[sa.ColumnElement[bool]] = []
+        """Open tickets, the one whose service-level clock runs out first; see `soonest_first`.
+
+        ``among``: further conditions on `tickets` and `ticket_states`, such as those of `desk.teamwork`.
+        """
+        conditions: list[sa.ColumnElement[bool]] = [*among]
         if reason is not None:
             conditions.append(ticket_states.c.reason == reason)
         if channel is not None:

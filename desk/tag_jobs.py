@@ -42,7 +42,11 @@ class Intake:
         """
         return self._receive((incoming, at_once))
 
-    def _store(self, asked: Sequence[tuple[IncomingTicket, bool]]) -> list[Received]:
+    def _store(self, together: Sequence[tuple[IncomingTicket, bool]]) -> list[Received]:
+        # Two processes that store the same tickets in different orders would wait for each other.
+        order = sorted(range(len(together)), key=lambda place: _key(together[place][0]))
+        asked = [together[place] for place in order]
+
         def act(session: Session) -> list[Received]:
             answers = take_in(session, [(incoming, ()) for incoming, _ in asked])
             now = datetime.now(UTC)
@@ -54,7 +58,8 @@ class Intake:
             enqueue_many(session, TAG, [Queued({"ticket_id": name}, name, after) for name, after in fresh])
             return answers
 
-        return self._database.write(act)
+        stored = dict(zip(order, self._database.write(act), strict=True))
+        return [stored[place] for place in range(len(together))]
 
 
 def tagged_at_once(database: Database, ticket_id: str, tag: TagLike) -> bool:
@@ -103,6 +108,10 @@ def sweep(database: Database, settled_for: timedelta = timedelta(minutes=1)) -> 
         waiting = [Queued({"ticket_id": ticket_id}, ticket_id, now) for ticket_id in ids]
         made += database.write(partial(enqueue_many, kind=TAG, wanted=waiting))
     return made
+
+
+def _key(incoming: IncomingTicket) -> tuple[str, str]:
+    return incoming.source, incoming.external_id
 
 
 def _without_job(database: Database, before: datetime) -> Sequence[str]:

@@ -22,7 +22,7 @@ class EventKind(StrEnum):
     HANDED_OFF = "handed_off"
     CUSTOMER_WROTE = "customer_wrote"  # a further message; data: text, source, message_id
     ASSIGNED = "assigned"  # data: assignee
-    ROUTED = "routed"  # by a rule; data: team, assignee, priority (each None: left as it was), rule, why
+    ROUTED = "routed"  # by a rule; data: team, assignee ("": nobody), priority (each None: left as it was), rule, why
     PRIORITY_SET = "priority_set"  # by a person; data: priority, why
     SNOOZED = "snoozed"  # out of sight until a time or the customer's next message; data: until (ISO 8601), why
     NOTED = "noted"  # internal note; data: text
@@ -206,5 +206,5 @@ def _reply(state: TicketState, event: Event) -> dict[str, Any]:
 
 
 def _routed(data: Mapping[str, Any]) -> dict[str, Any]:
-    changes = {name: data[name] for name in ("team", "assignee") if data.get(name) is not None}
+    changes = {name: data[name] or None for name in ("team", "assignee") if data.get(name) is not None}
     return changes | ({"priority": Priority(data["priority"])} if data.get("priority") is not None else {})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import typer
 
+from desk.access.roles import desk_roles
+from service.app import create_app
 from service.cli import app
+from service.route_table import matrix
 from service.settings import Settings
 
 DOCS = Path(__file__).parent
@@ -29,13 +33,17 @@ def cli_reference() -> str:
 
 
 def _commands(command: Any, context: Any) -> list[str]:
-    """The section of a command, or those of a group's commands."""
+    """The section of a command, or those of a group's commands, after its own where it does something by itself."""
     if hasattr(command, "list_commands"):
-        lines = []
+        lines = _section(command, context) if command.invoke_without_command else []
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             lines += _commands(child, child.make_context(name, [], parent=context, resilient_parsing=True))
         return lines
+    return _section(command, context)
+
+
+def _section(command: Any, context: Any) -> list[str]:
     lines = [f"## {context.command_path}", "", (command.help or "").strip(), ""]
     rows = [record for parameter in command.get_params(context) if (record := parameter.get_help_record(context))]
     return lines + [f"- `{name}`: {' '.join(text.split())}" for name, text in rows if name != "--help"] + [""]
@@ -56,9 +64,19 @@ def settings_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def access_matrix() -> str:
+    """Every route with its permission and the roles that have it, as Markdown; no part of the service is opened."""
+    parts: Any = SimpleNamespace(settings=Settings.model_construct(), database=None)
+    return matrix(create_app(parts), desk_roles())
+
+
 def references() -> dict[Path, str]:
     """Path to content of every generated file."""
-    return {DOCS / "cli.md": cli_reference(), DOCS / "settings.md": settings_reference()}
+    return {
+        DOCS / "cli.md": cli_reference(),
+        DOCS / "settings.md": settings_reference(),
+        DOCS / "access-matrix.md": access_matrix(),
+    }
 
 
 if __name__ == "__main__":

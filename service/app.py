@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -14,8 +13,8 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-import bot
 from bot import BusySessionError, EmptyMessageError, MessageTooLongError, UnknownSessionError, WrongTokenError
+from bot.ratings import AlreadyRatedError, NothingToRateError
 from desk import DeskError
 from desk.access.accounts import AccountError, SignInError, UnknownAccountError
 from desk.access.api_keys import ApiKeyError, UnknownKeyError
@@ -27,6 +26,9 @@ from desk.ledger import UnknownTicketError
 from desk.macro_library import MacroContentError, UnknownMacroError
 from desk.mail.replies import NotAnswerableError
 from desk.order_http import OrderSourceDownError
+from desk.people import UnknownColleagueError
+from desk.snoozing import SnoozeError
+from desk.teamwork import CollisionError
 from desk.ticket import IncomingTicketError
 from desk.top_reasons import WindowError
 from kb.macro_life import MacroStepError
@@ -39,6 +41,8 @@ from service.receiving import Reception
 from service.routes import (
     access,
     chat,
+    chat_ratings,
+    clients,
     console,
     macros,
     rasa,
@@ -46,13 +50,14 @@ from service.routes import (
     service_levels,
     signing_in,
     tags,
+    teamwork,
     tickets,
     webhooks,
+    widget,
 )
 from service.routes.dependencies import deny_undeclared, public
 from service.wiring import Services
 
-WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -62,6 +67,9 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     UnknownReasonError: 422,
     UntaggedError: 409,
     TicketStateError: 409,
+    CollisionError: 409,
+    UnknownColleagueError: 422,
+    SnoozeError: 422,
     IncomingTicketError: 422,
     WindowError: 422,
     UnknownMacroError: 404,
@@ -84,6 +92,8 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     MessageTooLongError: 422,
     EmptyMessageError: 422,
     BusySessionError: 409,
+    NothingToRateError: 409,
+    AlreadyRatedError: 409,
 }
 
 
@@ -112,7 +122,10 @@ def create_app(services: Services) -> FastAPI:
         )
     app.add_middleware(BodyLimit)
     app.middleware("http")(_headers)
-    for module in (tags, tickets, chat, reports, console, macros, rasa, service_levels, webhooks, signing_in, access):
+    for module in (
+        tags, tickets, chat, reports, console, macros, rasa, service_levels, webhooks, signing_in, access, teamwork,
+        chat_ratings, clients, widget,
+    ):  # fmt: skip
         app.include_router(module.router, dependencies=[Depends(deny_undeclared)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
@@ -121,10 +134,6 @@ def create_app(services: Services) -> FastAPI:
         return page(
             "home.html", site=settings.sites[0] if settings.sites else "demo", origin=str(request.base_url).rstrip("/")
         )
-
-    @app.get("/widget.js", dependencies=[public("shops embed it")], include_in_schema=False)
-    def widget() -> FileResponse:
-        return FileResponse(WIDGET, media_type="text/javascript", headers={"Cache-Control": "public, max-age=300"})
 
     @app.get("/favicon.ico", dependencies=[public("an icon")], include_in_schema=False)
     def icon() -> FileResponse:

@@ -11,12 +11,14 @@ from service.commands import (
     access,
     chatting,
     deskwork,
+    erasing,
     jobs,
     knowledge,
     learning,
     macros,
     mailbox,
     reporting,
+    routing,
     service_levels,
     serving,
     tagging,
@@ -31,8 +33,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for room in (
-    tagging, learning, knowledge, macros, chatting, deskwork, reporting, service_levels, jobs, mailbox, access, serving,
-):  # fmt: skip
+    tagging, learning, knowledge, macros, chatting, deskwork, reporting, service_levels, routing, jobs, mailbox,
+    access, erasing, serving,
+):
     room.add_to(app)
 
 

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 from desk.intake import TAG
 from desk.jobs import Chore, JobKind, Worker
+from desk.routing.engine import BATCH as ROUTE_BATCH
+from desk.routing.engine import ROUTE
 from desk.tag_jobs import BATCH, sweep, tag_tickets
+from service.chatwoot import chatwoot_bot
 from service.wiring import Services
 
 SWEEP_EVERY = 15.0
@@ -22,9 +25,12 @@ def job_kinds(services: Services) -> tuple[JobKind, ...]:
     def model_serves() -> bool:
         return services.tagger.tagger.model is not None
 
+    chatwoot = chatwoot_bot(services)
     return (
         JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves),
+        JobKind(ROUTE, services.router.work, batch=ROUTE_BATCH),
         *services.mail.job_kinds(),
+        *([chatwoot.job_kind()] if chatwoot else ()),
     )
 
 

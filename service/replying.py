@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from desk.ledger import EventKind, append
 from desk.mail.replies import came_by_mail, queue_reply
+from desk.teamwork import check_unchanged
 from service.problems import ProblemError
 from service.wiring import Services
 
 
-def send_reply(services: Services, ticket_id: str, text: str, actor: str, macro: str | None = None) -> None:
+def send_reply(
+    services: Services, ticket_id: str, text: str, actor: str, macro: str | None = None, seen: int | None = None
+) -> None:
     """Record a reply that passed the policy check, and queue it where it goes by mail.
 
     Raises `ProblemError`, 409, when it would have to go by mail and no server is set up: a reply that is recorded but
-    never sent would look like an answer. Raises `NotAnswerableError` when the customer has no address.
+    never sent would look like an answer. Raises `NotAnswerableError` when the customer has no address, and
+    `CollisionError` when somebody else acted on the ticket after event ``seen``.
     """
     kind = EventKind.MACRO_SENT if macro else EventKind.REPLIED
     data = {"text": text, "automatic": False} | ({"macro": macro} if macro else {})
     with services.database.session() as session:
+        if seen is not None:
+            check_unchanged(session, ticket_id, seen, actor)
         append(session, ticket_id, kind, actor=actor, data=data)
         if not came_by_mail(session, ticket_id):
             return

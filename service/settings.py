@@ -33,6 +33,7 @@ class Settings(AccessSettings):
         "", description="Address (http://host:port) of a Chroma server for the index; empty: in the home folder."
     )
     sla: str = Field("", description="YAML file of service-level policies; empty: the shipped ones.")
+    routing: str = Field("", description="YAML file of routing rules, teams and members; empty: the shipped one.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -47,6 +48,10 @@ class Settings(AccessSettings):
     agent: str = Field("agent", description="Name that signs replies from the console.")
     shop: str = Field("Our shop", description="Name of the shop in macros.")
     webhooks: Path | None = Field(None, description="YAML file of the systems that may deliver signed webhooks.")
+    clients: Path | None = Field(
+        None, description="YAML file of other chat clients (Rasa's, deep-chat, Chatwoot) that may talk to the bot."
+    )
+    chat_nps: bool = Field(False, description="Whether the chat asks, after its rating, if customers would recommend.")
     orders_http: Path | None = Field(None, description="YAML file that says how to ask another system for an order.")
     imap_url: str = Field(
         "", description="Mailbox that tickets come from, imaps://user@host/INBOX; imap:// is STARTTLS; empty: none."

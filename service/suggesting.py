@@ -110,6 +110,10 @@ def state_json(view: TicketView, clocks: Sequence[StoredClock] | None = None) ->
         "confirmed_by": state.confirmed_by,
         "status": str(state.status),
         "model": state.model,
+        "team": state.team,
+        "assignee": state.assignee,
+        "priority": str(state.priority),
+        "snoozed_until": state.snoozed_until.isoformat() if state.snoozed_until else None,
     }
 
 
@@ -129,7 +133,13 @@ def story_json(view: TicketView, events: Sequence[Event], clocks: Sequence[Store
         "received_at": view.ticket.received_at.isoformat(),
         "state": state_json(view, clocks),
         "events": [
-            {"kind": str(event.kind), "at": event.at.isoformat(), "actor": event.actor, "data": dict(event.data)}
+            {
+                "kind": str(event.kind),
+                "at": event.at.isoformat(),
+                "actor": event.actor,
+                "data": dict(event.data),
+                "seq": event.seq,
+            }
             for event in events
         ],
     }

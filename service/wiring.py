@@ -18,11 +18,15 @@ from desk.macro_library import MacroLibrary
 from desk.order_cache import CachedOrders, OrderSources
 from desk.order_http import load_http_orders
 from desk.order_table import OrderSource, OrderTable
-from desk.sla import load_policies
+from desk.routing.engine import Router, keep_routed
+from desk.routing.rules import Routing, load_routing
+from desk.sla import Policies, load_policies
 from desk.tag_jobs import Intake
+from desk.teamwork import Teamwork
 from desk.webhooks import Source, load_sources
 from kb.knowledge import KnowledgeBase
 from models.registry import Registry
+from service.chat_clients import ChatClients, load_clients
 from service.current_model import CurrentTagger
 from service.indexing import ArticleSearch
 from service.mailbox import MailDesk, mail_desk
@@ -49,9 +53,12 @@ class Services:
     conversations: Conversations
     articles: ArticleSearch
     intake: Intake
+    router: Router
+    teamwork: Teamwork
     webhooks: Mapping[str, Source] = field(default_factory=dict)
     unhurried: Unhurried = field(default_factory=Unhurried)
     mail: MailDesk = field(default_factory=MailDesk)
+    clients: ChatClients = field(default_factory=ChatClients)
 
     @property
     def index_problem(self) -> str | None:
@@ -75,10 +82,16 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     policies = load_policies(Path(settings.sla) if settings.sla else None)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database)
+    keep_routed(database)
     try:
         yield Desk(database, policies=policies)
     finally:
         database.close()
+
+
+def routing_of(settings: Settings, policies: Policies) -> Routing:
+    """The routing rules in force. Raises `DataFileError`."""
+    return load_routing(Path(settings.routing) if settings.routing else None, policies=policies)
 
 
 @contextmanager
@@ -100,6 +113,7 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
     Unless ``serving``, content files are taken into the macro library only while it is empty.
     """
     webhooks = load_sources(settings.webhooks) if settings.webhooks and serving else {}
+    clients = load_clients(settings) if serving else ChatClients()
     mail = mail_desk(settings)
     with ExitStack() as stack:
         desk = stack.enter_context(open_desk(settings))
@@ -109,6 +123,7 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
         articles = stack.enter_context(ArticleSearch(settings, encoder, knowledge))
         tagger = tagger_of(settings, encoder)
         orders = orders_of(settings, desk.database)
+        routing = routing_of(settings, desk.policies)
         yield Services(
             settings=settings,
             taxonomy=desk.taxonomy,
@@ -122,8 +137,11 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
             conversations=Conversations(desk.database, desk, tagger, knowledge, orders, shop=settings.shop),
             articles=articles,
             intake=Intake(desk.database),
+            router=Router(desk.database, routing, desk.policies, orders),
+            teamwork=Teamwork(desk.database, routing, (settings.agent,)),
             webhooks=webhooks,
             mail=mail,
+            clients=clients,
         )
 
 

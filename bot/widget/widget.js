@@ -1,9 +1,11 @@
 /* paretodesk chat widget: <script async src="https://desk.example/widget.js" data-site="demo"></script>
  *
  * Attributes of the script (or of your own <paretodesk-chat> element, without "data-"): data-site, data-locale,
- * data-api (base URL of the desk, default: where this script came from), data-theme ("light" or "dark").
- * JavaScript: window.paretodesk.open(), .close(), .ask("text"), .setLocale("de"), .on("open" | "close" | "message" | "turn" |
- * "error", handler) -> a function that takes the handler off again.
+ * data-api (base URL of the desk, default: where this script came from), data-theme ("light" or "dark"). An element with
+ * the attribute "inline" fills its container instead of floating in the corner.
+ * JavaScript, once the window has told "paretodesk:ready": window.paretodesk.open(), .close(), .ask("text"),
+ * .setLocale("de"), .setOrder("026-1234567-1234567"), .on("open" | "close" | "message" | "turn" | "rating" | "error",
+ * handler) -> a function that takes the handler off again.
  * CSS variables on paretodesk-chat: --paretodesk-accent, -on-accent, -background, -surface, -text, -muted, -border,
  * -font, -radius, -offset, -layer.
  *
@@ -16,20 +18,19 @@
   if (customElements.get(NAME)) return;
 
   const script = document.currentScript;
-  const LOCALES = ["en", "fr", "de", "es", "it"];
   const MAX_MESSAGE = 4000;
   const RETRY_AFTER = 3000; // ms until the one automatic resend
   const GIVE_UP_AFTER = 20000; // ms without an answer
   const LOOK_EVERY = 10000; // ms between looks for a person's reply
+  const MAX_COMMENT = 2000;
+  const MAX_ORDER = 60;
+  const STREAM = "text/event-stream";
 
-  // Needed before the desk has answered for the first time; all other labels come with the session.
-  const FIRST_LABELS = {
-    en: { open: "Open chat", close: "Close chat", title: "Help and contact", input: "Your message", send: "Send", unavailable: "The chat is not available at the moment. Please try again later.", retry: "Try again" },
-    fr: { open: "Ouvrir le chat", close: "Fermer le chat", title: "Aide et contact", input: "Votre message", send: "Envoyer", unavailable: "Le chat n'est pas disponible pour le moment. Merci de réessayer plus tard.", retry: "Réessayer" },
-    de: { open: "Chat öffnen", close: "Chat schließen", title: "Hilfe und Kontakt", input: "Ihre Nachricht", send: "Senden", unavailable: "Der Chat ist im Moment nicht erreichbar. Bitte versuchen Sie es später noch einmal.", retry: "Erneut versuchen" },
-    es: { open: "Abrir el chat", close: "Cerrar el chat", title: "Ayuda y contacto", input: "Su mensaje", send: "Enviar", unavailable: "El chat no está disponible en este momento. Inténtelo de nuevo más tarde.", retry: "Intentar de nuevo" },
-    it: { open: "Apri la chat", close: "Chiudi la chat", title: "Aiuto e contatti", input: "Il suo messaggio", send: "Invia", unavailable: "La chat non è disponibile in questo momento. Riprovi più tardi.", retry: "Riprova" },
-  };
+  // The desk serves this script with the labels of every language that it speaks in place of these few.
+  const LABELS = /* labels */ {
+    en: { open: "Open chat", close: "Close chat", title: "Help and contact", log: "Conversation", input: "Your message", send: "Send", unavailable: "The chat is not available at the moment. Please try again later.", retry: "Try again" },
+  } /* end of labels */;
+  const LOCALES = Object.keys(LABELS);
 
   const ICONS = {
     chat: "M4 4h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-7.6L7 21.6V18H4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Z",
@@ -91,6 +92,8 @@
   .bubble p, .bubble ul, .bubble ol { margin: 0 0 8px; }
   .bubble > :last-child { margin-bottom: 0; }
   .bubble ul, .bubble ol { padding-inline-start: 22px; }
+  .bubble a { color: inherit; text-underline-offset: 2px; }
+  .bubble code { font-family: ui-monospace, monospace; font-size: .92em; }
   .note { font-size: 13px; line-height: 1.4; color: var(--muted); padding: 0 4px; }
   .problem { color: var(--problem); }
   .note button { border: 0; background: none; padding: 6px 4px; min-height: 32px; color: inherit; font-weight: 600;
@@ -104,6 +107,27 @@
     border-radius: 22px; background: var(--background); color: var(--accent); font-weight: 600; line-height: 1.3;
     overflow-wrap: anywhere; hyphens: auto; }
   .choices button:hover { background: var(--surface); }
+  .rating { flex: none; max-height: 55%; overflow-y: auto; margin: 0; padding: 10px 16px 12px; border: 0;
+    border-top: 1px solid var(--border); display: flex; flex-direction: column; gap: 10px; align-items: stretch; }
+  fieldset { margin: 0; padding: 0; border: 0; min-width: 0; }
+  legend { padding: 0 0 8px; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; hyphens: auto; }
+  .scale { display: flex; flex-wrap: wrap; gap: 4px; }
+  .scale label { position: relative; flex: 1 1 22px; min-width: 22px; }
+  .scale input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: pointer; }
+  .scale span { display: grid; place-items: center; min-height: 40px; border: 1.5px solid var(--muted);
+    border-radius: 10px; font-weight: 600; }
+  .scale input:checked + span { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+  .scale input:focus-visible + span { outline: 3px solid var(--accent); outline-offset: 2px; }
+  .ends { display: flex; justify-content: space-between; gap: 12px; padding-top: 4px; font-size: 13px; line-height: 1.3;
+    color: var(--muted); }
+  .ends span { overflow-wrap: anywhere; hyphens: auto; }
+  .ends span + span { text-align: end; }
+  .actions { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+  .actions button { min-height: 40px; padding: 6px 14px; border-radius: 12px; border: 1.5px solid var(--accent);
+    background: var(--accent); color: var(--on-accent); font-weight: 600; line-height: 1.3; }
+  .actions button[aria-disabled="true"] { opacity: .55; cursor: default; }
+  .actions .skip { border-color: transparent; background: none; color: var(--muted); font-weight: 400;
+    text-decoration: underline; text-underline-offset: 3px; }
   footer { border-top: 1px solid var(--border); padding: 10px 12px calc(10px + env(safe-area-inset-bottom, 0px)); }
   form { display: flex; align-items: flex-end; gap: 8px; }
   textarea { flex: 1; min-width: 0; min-height: 46px; max-height: 132px; padding: 10px 14px; resize: none;
@@ -117,7 +141,9 @@
     background: none; color: var(--muted); font-size: 14px; line-height: 1.3; text-decoration: underline;
     text-underline-offset: 3px; border-radius: 10px; }
   .person:hover { color: var(--text); }
-  @media (max-width: 480px) { :host([opened]) { inset: 0; }
+  :host([inline]) { position: static; inset: auto; display: block; height: 100%; }
+  :host([inline]) .panel { width: 100%; height: 100%; border: 0; border-radius: 0; box-shadow: none; animation: none; }
+  @media (max-width: 480px) { :host([opened]:not([inline])) { inset: 0; }
     .panel { width: 100%; height: 100%; border: 0; border-radius: 0; } }
   @media (prefers-reduced-motion: reduce) { .log { scroll-behavior: auto; } .typing i { animation: none; opacity: .7; } }
   @media (forced-colors: active) { .bubble, .launcher, .send, header { border: 1px solid CanvasText; } }
@@ -153,13 +179,40 @@
     return svg;
   };
 
-  /** Paragraphs, lists and bold of light Markdown as DOM nodes; everything else stays the text it is. */
+  /** The address of a link that may be followed, else null: encrypted pages and mail only, never a script. */
+  const followed = (address) => {
+    try {
+      const { protocol, href } = new URL(address);
+      return protocol === "https:" || protocol === "mailto:" ? href : null;
+    } catch {
+      return null; // relative or broken
+    }
+  };
+
+  /** Bold, italics, code and links of one line as DOM nodes; everything else stays the text it is. */
+  const inline = (line) => {
+    const nodes = [];
+    let rest = line;
+    for (;;) {
+      const found = /\*\*([^*]+)\*\*|(?<![*\w])\*([^*\s][^*]*)\*(?![*\w])|`([^`]+)`|\[([^\][]+)\]\(([^\s()]+)\)/.exec(rest);
+      if (!found) return [...nodes, rest];
+      const [all, bold, italics, code, words, address] = found;
+      const link = words && followed(address);
+      nodes.push(rest.slice(0, found.index));
+      if (bold) nodes.push(make("strong", {}, bold));
+      else if (italics) nodes.push(make("em", {}, italics));
+      else if (code) nodes.push(make("code", {}, code));
+      else if (link) nodes.push(make("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, words));
+      else nodes.push(all);
+      rest = rest.slice(found.index + all.length);
+    }
+  };
+
+  /** Paragraphs and lists of light Markdown as DOM nodes. */
   const rich = (text) => {
     const blocks = [];
     let list = null;
     let lines = null;
-    const bold = (line) =>
-      line.split(/\*\*([^*]+)\*\*/).map((part, i) => (i % 2 ? make("strong", {}, part) : part));
     for (const raw of text.split("\n")) {
       const line = raw.trim();
       const item = /^(?:([-*•])|(\d{1,3})[.)])\s+(.*)$/.exec(line);
@@ -169,14 +222,14 @@
         const kind = item[1] ? "ul" : "ol";
         if (!list || list.localName !== kind) blocks.push((list = make(kind)));
         if (kind === "ol" && !list.childElementCount) list.start = Number(item[2]);
-        list.append((lines = make("li", {}, ...bold(item[3]))));
+        list.append((lines = make("li", {}, ...inline(item[3]))));
       } else if (lines) {
-        if (lines.localName === "li") lines.append(" ", ...bold(line));
-        else lines.append(make("br"), ...bold(line));
+        if (lines.localName === "li") lines.append(" ", ...inline(line));
+        else lines.append(make("br"), ...inline(line));
       } else {
         list = null;
         const heading = /^#{1,6}\s+(.*)$/.exec(line);
-        blocks.push((lines = heading ? make("p", {}, make("strong", {}, heading[1])) : make("p", {}, ...bold(line))));
+        blocks.push((lines = heading ? make("p", {}, make("strong", {}, heading[1])) : make("p", {}, ...inline(line))));
       }
     }
     return blocks;
@@ -194,13 +247,16 @@
     #handlers = new Map();
     #parts = {};
     #session = null; // {id, token}
-    #strings = FIRST_LABELS;
-    #locale = "en";
+    #locale = LOCALES[0];
     #queue = []; // messages not yet answered: {text, choice, clientId, tried}
     #shown = new Set(); // ids of history entries on the screen
     #choices = [];
     #ticket = null;
+    #order = null; // the order of the page that the customer looks at
+    #asked = null; // source of the bot's last words
+    #nps = false; // whether to ask for a recommendation too
     #busy = false;
+    #rating = false;
     #ready = null; // promise of the running start
     #loaded = false; // whether the history is on the screen
     #timers = {};
@@ -208,13 +264,13 @@
     #seen = () => this.#look();
 
     connectedCallback() {
-      this.#locale = known(this.getAttribute("locale")) || known(document.documentElement.lang) || known(navigator.language) || "en";
+      this.#locale = known(this.getAttribute("locale")) || known(document.documentElement.lang) || known(navigator.language) || LOCALES[0];
       this.#recall();
       if (!this.#root.childElementCount) this.#build();
       this.#label();
       addEventListener("online", this.#online);
       document.addEventListener("visibilitychange", this.#seen);
-      if (this.#memory().open) this.open({ focus: false });
+      if (this.#inline || this.#memory().open) this.open({ focus: false });
     }
 
     disconnectedCallback() {
@@ -248,7 +304,7 @@
     /** Hide the conversation and give the focus back to the launcher. */
     close() {
       const { panel, launcher } = this.#parts;
-      if (panel.hidden) return;
+      if (panel.hidden || this.#inline) return;
       panel.hidden = true;
       launcher.hidden = false;
       this.toggleAttribute("opened", false);
@@ -267,6 +323,12 @@
       this.#label();
     }
 
+    /** The order that the page is about, null for none: offered as a button where the bot asks for one. No proof. */
+    setOrder(order) {
+      this.#order = String(order ?? "").trim().slice(0, MAX_ORDER) || null;
+      this.#offer(this.#choices);
+    }
+
     /** Call `handler` with the detail of each event `name`; returns a function that stops it. */
     on(name, handler) {
       if (!this.#handlers.has(name)) this.#handlers.set(name, new Set());
@@ -275,6 +337,10 @@
     }
 
     // -- memory ---------------------------------------------------------------------------------------------
+
+    get #inline() {
+      return this.hasAttribute("inline");
+    }
 
     get #key() {
       return `paretodesk:${this.getAttribute("site") || "demo"}`;
@@ -297,9 +363,9 @@
     }
 
     #recall() {
-      const { session, strings, locale, queue } = this.#memory();
+      const { session, locale, queue, nps } = this.#memory();
       if (session) this.#session = session;
-      if (strings) this.#strings = strings;
+      this.#nps = Boolean(nps);
       if (known(locale)) this.#locale = locale;
       if (Array.isArray(queue)) this.#queue = queue.map((message) => ({ ...message, tried: 0 }));
     }
@@ -307,18 +373,23 @@
     #forget() {
       this.#session = this.#ticket = null;
       this.#loaded = false;
-      this.#remember({ session: null });
+      this.#remember({ session: null, rated: false });
     }
 
     // -- the desk -------------------------------------------------------------------------------------------
 
-    async #call(path, body) {
+    /** The desk's answer; with `hear`, each message of a streamed one is told as soon as it is there. */
+    async #call(path, body, hear) {
       const base = this.getAttribute("api") || (script && script.src ? new URL(".", script.src).href : "/");
-      const headers = {};
+      const headers = { Accept: hear ? `${STREAM}, application/json` : "application/json" };
       if (this.#session) headers.Authorization = `Bearer ${this.#session.token}`;
       if (body) headers["Content-Type"] = "application/json";
       const patience = new AbortController();
-      const timer = setTimeout(() => patience.abort(), GIVE_UP_AFTER);
+      let timer = setTimeout(() => patience.abort(), GIVE_UP_AFTER);
+      const again = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => patience.abort(), GIVE_UP_AFTER);
+      };
       try {
         const response = await fetch(new URL(`v1/chat/sessions${path}`, new URL(base, location.href)), {
           method: body ? "POST" : "GET",
@@ -329,10 +400,32 @@
           cache: "no-store",
         });
         if (!response.ok) throw new DeskError(response.status);
-        return await response.json();
+        const streamed = (response.headers.get("Content-Type") || "").startsWith(STREAM);
+        return await (streamed ? this.#read(response, hear, again) : response.json());
       } finally {
         clearTimeout(timer);
       }
+    }
+
+    /** The turn at the end of a stream of server-sent events. */
+    async #read(response, hear, again) {
+      const text = new TextDecoder();
+      const reader = response.body.getReader();
+      for (let rest = "", over = false; !over; ) {
+        const { value, done } = await reader.read();
+        over = done;
+        rest += value ? text.decode(value, { stream: true }) : "";
+        again();
+        const blocks = rest.split(/\r?\n\r?\n/);
+        rest = blocks.pop();
+        for (const block of blocks) {
+          const field = (name) => block.split(/\r?\n/).filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join("\n");
+          const event = field("event");
+          if (event === "message") hear(JSON.parse(field("data")));
+          if (event === "turn") return JSON.parse(field("data"));
+        }
+      }
+      throw new Error("the answer broke off");
     }
 
     /** Have a session and its history on the screen; several callers share one attempt. */
@@ -359,9 +452,9 @@
     async #greet() {
       const started = await this.#call("", { site: this.getAttribute("site") || "demo", locale: this.#locale });
       this.#session = { id: started.session_id, token: started.token };
-      if (started.strings && started.strings[started.locale]) this.#strings = started.strings;
+      this.#nps = Boolean(started.rating && started.rating.nps);
       this.#loaded = true;
-      this.#remember({ session: this.#session, strings: this.#strings });
+      this.#remember({ session: this.#session, nps: this.#nps, rated: false });
       this.#speak(started.locale);
       for (const message of started.messages) this.#show("bot", message.text, message.source);
       // What the customer typed in the meantime comes after the greeting.
@@ -370,9 +463,9 @@
     }
 
     async #restore() {
-      let history;
+      let history, resolved;
       try {
-        history = (await this.#call(`/${this.#session.id}/messages`)).messages;
+        ({ messages: history, resolved } = await this.#call(`/${this.#session.id}/messages`));
       } catch (error) {
         if (!(error instanceof DeskError) || ![401, 403, 404].includes(error.status)) throw error;
         this.#forget();
@@ -385,14 +478,17 @@
       this.#queue = this.#queue.filter((message) => !told.has(message.clientId));
       for (const message of this.#queue) message.element = this.#show("customer", message.text);
       const last = history[history.length - 1] || {};
+      this.#asked = last.source;
       this.#hand(last.ticket_id);
       this.#offer(last.choices);
       this.#loaded = true;
+      if (resolved || last.act === "close") this.#rate();
     }
 
     #send(text, choice) {
       const message = { text, choice, clientId: freshId(), tried: 0 };
       this.#offer([]);
+      this.#parts.rating.hidden = true;
       message.element = this.#show("customer", text);
       this.#queue.push(message);
       this.#keepQueue();
@@ -410,17 +506,22 @@
       if (!message || this.#busy || !this.isConnected) return;
       clearTimeout(this.#timers.retry);
       this.#busy = true;
+      const heard = [];
       this.#note(message, "");
       this.#type(true);
       try {
         if (!this.#session || !this.#loaded) await this.#begin();
         if (!this.#session) throw new Error("there is no session yet");
         const { text, choice, clientId } = message;
-        const turn = await this.#call(`/${this.#session.id}/messages`, { text, client_id: clientId, ...(choice && { choice }) });
+        const body = { text, client_id: clientId, ...(choice && { choice }) };
+        const hear = (said) => heard.push(this.#show("bot", said.text, said.source));
+        // A second attempt asks for one piece: something on the way may not let streams through.
+        const turn = await this.#call(`/${this.#session.id}/messages`, body, message.tried ? null : hear);
         this.#queue.shift();
         this.#type(false);
-        this.#hear(turn);
+        this.#hear(turn, heard);
       } catch (error) {
+        for (const element of heard) element.remove();
         this.#type(false);
         this.#undelivered(message, error);
       } finally {
@@ -448,11 +549,14 @@
       this.#tell("error", { error });
     }
 
-    #hear(turn) {
+    #hear(turn, heard) {
       this.#speak(turn.locale);
-      const [first] = turn.messages.map((message) => this.#show("bot", message.text, message.source));
+      for (const { text, source } of turn.messages.slice(heard.length)) heard.push(this.#show("bot", text, source));
+      const [first] = heard;
+      this.#asked = turn.messages.length ? turn.messages[turn.messages.length - 1].source : null;
       this.#hand(turn.ticket_id);
       this.#offer(turn.choices);
+      if (turn.act === "close") this.#rate();
       this.#scroll(first);
       this.#watch();
       this.#tell("turn", turn);
@@ -472,8 +576,9 @@
     async #look() {
       if (!this.#ticket || !this.#session || document.hidden || this.#busy || this.#parts.panel.hidden) return;
       try {
-        const { messages } = await this.#call(`/${this.#session.id}/messages`);
+        const { messages, resolved } = await this.#call(`/${this.#session.id}/messages`);
         for (const entry of messages) if (entry.role === "agent" && !this.#shown.has(entry.id)) this.#entry(entry);
+        if (resolved) this.#rate();
       } catch (error) {
         this.#tell("error", { error }); // the next look tries again
       }
@@ -495,6 +600,7 @@
       p.typed = make("span", { className: "quiet" });
       p.typing.append(p.typed);
       p.choices = make("div", { className: "choices", role: "group" });
+      p.rating = make("form", { className: "rating", hidden: true });
       p.again = make("button", { type: "button" });
       p.problem = make("span");
       p.trouble = make("div", { className: "note problem", role: "alert", hidden: true }, p.problem, " ", p.again);
@@ -504,9 +610,10 @@
       p.person = make("button", { type: "button", className: "person" });
       p.panel = make(
         "section",
-        { className: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
-        make("header", {}, p.title, p.close), p.messages, p.choices, make("footer", {}, p.trouble, p.form, p.person),
+        { className: "panel", role: this.#inline ? "region" : "dialog", "aria-labelledby": "title", hidden: true },
+        make("header", {}, p.title, p.close), p.messages, p.choices, p.rating, make("footer", {}, p.trouble, p.form, p.person),
       );
+      p.close.hidden = this.#inline;
       this.#root.append(p.launcher, p.panel);
 
       p.launcher.addEventListener("click", () => this.open());
@@ -517,6 +624,10 @@
         if (event.key !== "Escape" || event.isComposing) return;
         event.stopPropagation();
         this.close();
+      });
+      p.rating.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.#submitRating();
       });
       p.form.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -539,7 +650,7 @@
     }
 
     #press(choice) {
-      this.#send(choice.label, choice.value);
+      this.#send(choice.text || choice.label, choice.value);
       this.#parts.input.focus();
     }
 
@@ -551,8 +662,7 @@
     }
 
     #word(name) {
-      const labels = this.#strings[this.#locale] || FIRST_LABELS[this.#locale];
-      return labels[name] || FIRST_LABELS[this.#locale][name] || FIRST_LABELS.en[name] || "";
+      return LABELS[this.#locale][name] || LABELS[LOCALES[0]][name] || "";
     }
 
     #label() {
@@ -627,15 +737,100 @@
     #offer(choices) {
       this.#choices = (choices || []).filter((choice) => choice.value !== "person");
       const { choices: group } = this.#parts;
+      const asksOrder = ["wording:ask_order", "wording:ask_order_id", "wording:order_not_verified"].includes(this.#asked);
+      const offered = [...this.#choices];
+      if (asksOrder && this.#order && offered.length) {
+        offered.unshift({ label: this.#word("use_order").replace("{order}", () => this.#order), text: this.#order });
+      }
       group.replaceChildren(
-        ...this.#choices.map((choice) => {
+        ...offered.map((choice) => {
           const button = make("button", { type: "button" }, choice.label);
           button.addEventListener("click", () => this.#press(choice));
           return button;
         }),
       );
-      group.hidden = !this.#choices.length;
+      group.hidden = !offered.length;
       this.#scroll();
+    }
+
+    // -- the rating -----------------------------------------------------------------------------------------
+
+    /** Ask what the customer thinks of the conversation, once, without taking the focus. */
+    #rate() {
+      const { rating } = this.#parts;
+      if (this.#memory().rated || !rating.hidden || !this.#session) return;
+      this.#askRating("csat", 1, 5);
+    }
+
+    #askRating(scale, from, to) {
+      const { rating } = this.#parts;
+      const nps = scale === "nps";
+      const numbers = Array.from({ length: to - from + 1 }, (_, step) => {
+        const value = String(from + step);
+        const radio = make("input", { type: "radio", name: scale, value });
+        if (!nps) radio.setAttribute("aria-label", `${value}: ${this.#word(`rate_${value}`)}`);
+        return make("label", { title: nps ? "" : this.#word(`rate_${value}`) }, radio, make("span", { "aria-hidden": "true" }, value));
+      });
+      if (nps) for (const label of numbers) label.firstChild.setAttribute("aria-label", label.firstChild.value);
+      const ends = nps ? [this.#word("nps_low"), this.#word("nps_high")] : [this.#word("rate_1"), this.#word("rate_5")];
+      const comment = make("textarea", { rows: 2, maxLength: MAX_COMMENT, hidden: true, "aria-label": this.#word("rate_comment"), placeholder: this.#word("rate_comment") });
+      const send = make("button", { "aria-disabled": "true" }, this.#word("rate_send"));
+      const skip = make("button", { type: "button", className: "skip" }, this.#word("rate_skip"));
+      skip.addEventListener("click", () => this.#ratingOver());
+      rating.replaceChildren(
+        make("fieldset", {}, make("legend", {}, this.#word(nps ? "nps_title" : "rate_title")),
+          make("div", { className: "scale" }, ...numbers), make("div", { className: "ends" }, ...ends.map((end) => make("span", {}, end)))),
+        ...(nps ? [] : [comment]), make("div", { className: "actions" }, send, skip),
+      );
+      rating.onchange = () => {
+        send.setAttribute("aria-disabled", "false");
+        comment.hidden = false;
+        this.#scroll();
+      };
+      rating.hidden = false;
+      this.#scroll();
+    }
+
+    async #submitRating() {
+      const { rating, input } = this.#parts;
+      const chosen = rating.querySelector("input:checked");
+      if (!chosen || this.#rating) return;
+      const comment = (rating.querySelector("textarea")?.value || "").trim();
+      const given = { [chosen.name]: Number(chosen.value), ...(comment && { comment }) };
+      this.#rating = true;
+      rating.querySelector(".problem")?.remove();
+      try {
+        await this.#call(`/${this.#session.id}/rating`, given);
+      } catch (error) {
+        if (!(error instanceof DeskError) || error.status !== 409) {
+          // The buttons stay, so that it can be sent again.
+          rating.append(make("div", { className: "note problem", role: "alert" }, this.#word("failed")));
+          this.#tell("error", { error });
+          return;
+        }
+      } finally {
+        this.#rating = false;
+      }
+      this.#remember({ rated: true });
+      this.#tell("rating", given);
+      if (chosen.name === "csat" && this.#nps) {
+        this.#askRating("nps", 0, 10);
+        rating.querySelector("input").focus();
+        return;
+      }
+      this.#ratingOver();
+      const thanks = make("div", { className: "note" }, this.#word("rate_thanks"));
+      this.#parts.messages.append(thanks);
+      this.#scroll();
+      input.focus();
+    }
+
+    #ratingOver() {
+      const { rating, input } = this.#parts;
+      this.#remember({ rated: true });
+      const inside = rating.contains(this.#root.activeElement);
+      rating.hidden = true;
+      if (inside) input.focus();
     }
 
     /** To the end, or no further than the start of `first`, so that a long answer is read from its top. */
@@ -669,6 +864,7 @@
       close: () => chat.close(),
       ask: (text) => chat.ask(text),
       setLocale: (locale) => chat.setLocale(locale),
+      setOrder: (order) => chat.setOrder(order),
       on: (name, handler) => chat.on(name, handler),
     };
     window.dispatchEvent(new Event("paretodesk:ready"));

@@ -45,7 +45,8 @@ class ProviderSignIns:
 
     def begin(self, goes_to: str) -> SignInUnderWay:
         """A new one; ``goes_to`` is the page to show afterwards."""
-        begun = SignInUnderWay(*(secrets.token_urlsafe(32) for _ in range(4)), goes_to)
+        state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
+        begun = SignInUnderWay(state, browser, nonce, verifier, goes_to)
         now = datetime.now(UTC)
         row = {
             "state_hash": _digest(begun.state),

@@ -42,6 +42,12 @@ class Overview:
     deflection: DeflectionReport | None = None
     upstream: UpstreamReport | None = None
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What to say of filters that nothing fits."""
+        asked = self.groups or self.macros
+        return asked.notices if asked else ()
+
 
 def overview(database: Database, taxonomy: Taxonomy, scope: Scope, by: Grouping | None = None) -> Overview:
     """Every section for ``scope``; the table is by contact reason unless told otherwise. Raises `DatabaseError`.

@@ -51,7 +51,7 @@ ticket_states = sa.Table(
     sa.Column("guard", StoredJson, nullable=False),
     sa.Column("model", StoredText),
     sa.Column("confirmed_by", StoredText),
-    sa.Column("assignee", StoredText),
+    sa.Column("assignee", StoredText, index=True),
     sa.Column("handed_off_at", UtcDateTime),
     sa.Column("first_reply_at", UtcDateTime),
     sa.Column("replies", sa.Integer, nullable=False),

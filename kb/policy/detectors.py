@@ -54,10 +54,12 @@ def _denied(lexicon: Lexicon, span: Span, message: Message) -> bool:
     return any(candidate.negated(span, message.folded) for candidate in own)
 
 
-def _excused(lists: tuple[str, ...], message: Message, start: int, end: int) -> bool:
+def _excused(
+    lists: tuple[str, ...], message: Message, start: int, end: int, lexicons: tuple[Lexicon, ...] | None = None
+) -> bool:
     return any(
         start <= found[0] < end
-        for lexicon in message.lexicons
+        for lexicon in lexicons or message.lexicons
         for name in lists
         for found in message.find(lexicon, name)
     )
@@ -106,7 +108,7 @@ def _near(detector: Near, message: Message) -> Iterator[Span]:
 
 
 def _ideas(detector: Ideas, message: Message) -> Iterator[Span]:
-    for lexicon in message.lexicons:
+    for lexicon in message.own_lexicons:
         said: list[list[Span]] = []
         for idea in detector.all_of:
             said.append(sorted(span for name in idea for span in _said(detector, lexicon, name, message)))
@@ -117,20 +119,26 @@ def _ideas(detector: Ideas, message: Message) -> Iterator[Span]:
                 inside = [[span for span in spans if start <= span[0] < end] for spans in said]
                 chosen = _apart(inside) if all(inside) else None
                 around = (0, len(message.folded.text)) if detector.unless_in == "message" else (start, end)
-                if chosen and not _excused(detector.unless, message, *around):
+                if chosen and not _excused(detector.unless, message, *around, (lexicon,)):
                     yield message.folded.span(min(s for s, _ in chosen), max(e for _, e in chosen))
 
 
 def _apart(ideas: list[list[Span]]) -> list[Span] | None:
-    """One span of each idea such that none overlaps another: a single word does not say two things."""
+    """One span of each idea such that none shares its first or last word with another: a word says one thing."""
     if not ideas:
         return []
     # A few of each are enough: a message that repeats itself must not cost more than its length.
     for first in ideas[0][:6]:
-        rest = [[span for span in spans if span[1] <= first[0] or first[1] <= span[0]] for spans in ideas[1:]]
+        rest = [[span for span in spans if _distinct(first, span)] for spans in ideas[1:]]
         if all(rest) and (others := _apart(rest)) is not None:
             return [first, *others]
     return None
+
+
+def _distinct(one: Span, other: Span) -> bool:
+    beside = one[1] <= other[0] or other[1] <= one[0]
+    # "bring your rating up to date" asks for a change and names, in its gap, what of.
+    return beside or one[0] < other[0] <= other[1] < one[1] or other[0] < one[0] <= one[1] < other[1]
 
 
 def _pattern(detector: Pattern, message: Message) -> Iterator[Span]:
@@ -185,10 +193,10 @@ def _other_order(detector: OtherOrder, message: Message) -> Iterator[Span]:
 def _says_something(substance: str, message: Message, small_talk: str | None = None) -> bool:
     """Whether the body asks a question that is no small talk, or says what this order needs."""
     body = bisect_left(message.folded.origin, message.body_start)
-    if any(found[0] >= body for lexicon in message.lexicons for found in message.find(lexicon, substance)):
+    if any(found[0] >= body for lexicon in message.own_lexicons for found in message.find(lexicon, substance)):
         return True
     text = message.folded.text
-    chats = [start for lexicon in message.lexicons for start, _ in message.find(lexicon, small_talk or substance)]
+    chats = [start for lexicon in message.own_lexicons for start, _ in message.find(lexicon, small_talk or substance)]
     return any(
         text[end - 1] == "?" and not any(start <= chat < end for chat in chats)
         for start, end in message.sentences

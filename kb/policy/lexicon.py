@@ -27,7 +27,7 @@ _SEPARATOR = r"(?:[^\w.!?;:\n]|\n(?!\s*\n)){1,3}"
 _GAPS = {mark: rf"(?:{_SEPARATOR}[\w'%]+){{0,{most}}}?" for mark, most in (("..", 4), ("...", 8))}
 _CLAUSE_END = re.compile(r"[.!?;:,()\n–—]")
 # Where a phrase may begin: at a word, known by its first letters, or at a sign such as "%".
-_OPENING = re.compile(r"(?<!\w)\w{1,3}|[^\w\s]")
+_OPENING = re.compile(r"(?<!\w)\w{1,4}|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Folded:
 
     @cached_property
     def openings(self) -> dict[str, list[int]]:
-        """Where each beginning of a word, one to three letters long, and each sign stands."""
+        """Where each beginning of a word, one to four letters long, and each sign stands."""
         found: dict[str, list[int]] = {}
         for match in _OPENING.finditer(self.text):
             for length in range(1, len(match[0]) + 1):
@@ -129,7 +129,8 @@ class Lexicon(BaseModel):
         before = clause_starts[-1] if clause_starts else 0
         for reach, pattern in self._negations:
             for match in pattern.finditer(text, before, span[1]):
-                if folded.words_between(match.span(), span) <= reach:
+                # "without a middleman" says what it means; it is not denied by its own first word.
+                if match.start() != span[0] and folded.words_between(match.span(), span) <= reach:
                     return True
         if self._negation_after is None:
             return False
@@ -163,11 +164,11 @@ def phrase_pattern(phrases: Sequence[str], as_text: Callable[[str], str] = fold)
 
 
 def _openings(phrases: Sequence[str]) -> Iterator[str]:
-    """The one to three letters, or the sign, that a match of one of ``phrases`` begins with."""
+    """The one to four letters, or the sign, that a match of one of ``phrases`` begins with."""
     for phrase in phrases:
         for word in fold(phrase).split():
             for option in word.rstrip("?").split("|"):
-                yield (re.match(r"\w{1,3}|[^\w\s]", option) or [option])[0]
+                yield (re.match(r"\w{1,4}|[^\w\s]", option) or [option])[0]
             if not word.endswith("?"):
                 break
 

@@ -92,6 +92,11 @@ class Message:
         """Those of all languages."""
         return starter_lexicons()
 
+    @property
+    def own_lexicons(self) -> tuple[Lexicon, ...]:
+        """That of the buyer's language: a harmless word of one language may be an insult in another."""
+        return tuple(known for known in self.lexicons if known.language == self.locale) or self.lexicons
+
     def find(self, lexicon: Lexicon, name: str) -> list[tuple[int, int]]:
         """Spans in the folded text of the phrases of a lexicon's list; looked for once however many rules ask."""
         key = (lexicon.language, name)

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot import MAX_MESSAGE
+from desk.ledger import Status
 from service.problems import ProblemError
 from service.routes.dependencies import ServicesDep, public
 
@@ -55,7 +56,8 @@ def start(session: SessionIn, services: ServicesDep) -> dict[str, Any]:
     """Open a session. Keep the token: it is shown once and opens this conversation only."""
     if session.site not in services.settings.sites:
         raise ProblemError(403, f"site '{session.site}' is not served here; add it to PARETODESK_SITES")
-    return services.conversations.start(session.site, session.locale).to_json()
+    started = services.conversations.start(session.site, session.locale).to_json()
+    return started | {"rating": {"csat": True, "nps": services.settings.chat_nps}}
 
 
 @router.post("/sessions/{session_id}/messages")
@@ -77,8 +79,11 @@ def say(
 
 @router.get("/sessions/{session_id}/messages")
 def history(session_id: str, token: Token, services: ServicesDep) -> dict[str, Any]:
-    """Everything said so far, agents' replies included."""
-    return {"messages": [entry.to_json() for entry in services.conversations.history(session_id, token)]}
+    """Everything said so far, agents' replies included; ``resolved`` once a person has closed the ticket."""
+    entries = services.conversations.history(session_id, token)
+    ticket_id = entries[-1].ticket_id if entries else None
+    resolved = ticket_id is not None and services.desk.ticket(ticket_id).state.status is Status.RESOLVED
+    return {"messages": [entry.to_json() for entry in entries], "resolved": resolved}
 
 
 def _events(turn: dict[str, Any]) -> Iterator[str]:

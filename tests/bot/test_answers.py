@@ -25,7 +25,7 @@ def test_a_macro_of_one_marketplace_is_not_said_to_everybody(marketplace, is_sai
     macro = content / "macros" / "en" / "on-its-way.md"
     text = macro.read_text(encoding="utf-8")
     macro.write_text(text.replace("marketplace: [any]", f"marketplace: [{marketplace}]"), encoding="utf-8")
-    said = Answers(KnowledgeBase.load(content)).macro("where is it", "tracking_update", FACTS, "en")
+    said = Answers(KnowledgeBase.load(content)).macro("where is it", "tracking_update", FACTS, "en").said
     assert (said is not None) is is_said
 
 

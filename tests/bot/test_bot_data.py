@@ -11,7 +11,7 @@ from classifier.taxonomy import starter_taxonomy
 from kb.policy import check
 
 LOCALES = ("en", "fr", "de", "es", "it")
-VALUES = {"shop": "Lumen & Co", "hours": "24", "ticket": "T-ABCDEFGHJK"}
+VALUES = {"shop": "Lumen & Co", "ticket": "T-ABCDEFGHJK", "topics": "EXW", "day": "23. 11.", "time": "17:00 (UTC+1)"}
 
 
 def test_every_locale_of_the_taxonomy_has_its_wording():

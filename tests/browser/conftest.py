@@ -1,5 +1,6 @@
-"""A small desk with the chat's routes, served on a free port, and a real Chromium."""
+"""The real application over small content and a small model, served on a free port, and a real Chromium."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,42 +11,36 @@ from typing import Any
 import pytest
 import uvicorn
 import yaml
-from fastapi import FastAPI, Header, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from playwright.sync_api import Browser, Page
 from threadpoolctl import threadpool_limits
 
-import bot
-from bot import BotError, Conversations
 from classifier.encoders import UniversalEncoder
 from classifier.features import feature_text
-from classifier.guard import starter_guard
-from classifier.language import language_identifier
-from classifier.tagger import Tagger
 from classifier.taxonomy import Autonomy, starter_taxonomy
-from desk.database import open_database
 from desk.inbox import Desk
-from desk.order_table import OrderTable
-from kb.index import KnowledgeIndex
-from kb.knowledge import KnowledgeBase
+from models.bundle import Manifest, write_bundle
+from models.registry import Registry
+from models.signing import SigningKey
+from service.app import create_app
+from service.settings import load_settings
+from service.wiring import Services, open_services
 from training.fitting import Labelled, Settings, fit
+from training.retraining import REASONS_MODEL
 
 SMALL = Path(__file__).parents[1] / "bot"
-WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
+PAYLOADS = (Path(__file__).parent / "payloads.txt").read_text(encoding="utf-8").splitlines()
 PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Shop</title>
-<body><h1>Lamps</h1><a href="#x">Link</a>
+<body style="margin: 0; background: Canvas; color: CanvasText"><main><h1>Lamps</h1><a href="#x">Link</a></main>
 <script async src="/widget.js" data-site="demo"></script></body></html>"""
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; object-src 'none'"
-PAYLOADS = """## How do I return an article?
+SHOP = 'Lumen & Co <img src=x onerror="alert(1)">'
+RETURN = """## How do I return an article?
 
 You can return an unused article within 30 days: open **Your Orders** and print the label.
 
-- <img src=x onerror="window.pwned=1">
-- **<svg onload="window.pwned=1">** [link](javascript:window.pwned=1)
-
-<script>window.pwned=1</script>
-<iframe srcdoc="<script>parent.pwned=1</script>"></iframe>
 """
 
 
@@ -53,29 +48,42 @@ You can return an unused article within 30 days: open **Your Orders** and print 
 class Shop:
     """What a test may look at and disturb."""
 
+    services: Services
     url: str = ""
-    desk: Desk | None = None
     received: list[dict[str, Any]] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    """Accept headers of the messages."""
     failures: list[int] = field(default_factory=list)
     """Statuses that the next messages are answered with."""
+    delay: float = 0
+    """Seconds before a message is answered."""
+
+    @property
+    def desk(self) -> Desk:
+        return self.services.desk
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
-    encoder = UniversalEncoder(threads=1)
-    knowledge = KnowledgeBase.load(_content(folder / "content"))
-    database = open_database(f"sqlite:///{folder}/desk.db")
-    desk = Desk(database)
-    with KnowledgeIndex.open(folder / "index", encoder) as index:
-        knowledge.sync(index)
-        source = OrderTable(database)
-        conversations = Conversations(database, desk, _tagger(encoder), knowledge, source, shop="Lumen & Co")
-        served = Shop(desk=desk)
-        with _serving(_app(conversations, served)) as url:
+    registry, key = Registry(folder / "store"), SigningKey.read_or_create(folder / "key")
+    manifest = Manifest(REASONS_MODEL, "small", "2026-11-22T00:00:00+00:00", {}, {}, "", {})
+    write_bundle(registry.folder(REASONS_MODEL, "small"), manifest, _model(), "card", key)
+    registry.promote(REASONS_MODEL, "small")
+    settings = load_settings(
+        home=folder / "home",
+        models_store=folder / "store",
+        signing_key=folder / "key",
+        content=_content(folder / "content"),
+        shop=SHOP,
+        chat_nps=True,
+        origins="http://localhost:1",
+    )
+    with open_services(settings) as services:
+        served = Shop(services)
+        with _serving(_app(served)) as url:
             served.url = url
             yield served
-    database.close()
 
 
 def _content(folder: Path) -> Path:
@@ -85,57 +93,39 @@ def _content(folder: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
         if source.name == "return.md" and source.parent.name == "en":
-            text = text[: text.index("## ")] + PAYLOADS
+            # double braces are a macro's, and an article with any is refused
+            tries = "\n".join(f"- {payload}" for payload in PAYLOADS if "{{" not in payload)
+            text = text[: text.index("## ")] + RETURN + tries
         target.write_text(text, encoding="utf-8")
     return folder
 
 
-def _tagger(encoder: UniversalEncoder) -> Tagger:
+def _model() -> dict[str, bytes]:
     tickets = yaml.safe_load((SMALL / "tickets.yaml").read_text(encoding="utf-8"))
     rows = [(feature_text("", text), reason) for reason, texts in tickets.items() for text in texts]
-    taxonomy = starter_taxonomy()
     data = Labelled(*zip(*((text, reason, str(n)) for n, (text, reason) in enumerate(rows)), strict=True))
-    settings = Settings(target_error=0.3, human_only=taxonomy.with_autonomy(Autonomy.HUMAN_ONLY))
+    settings = Settings(target_error=0.3, human_only=starter_taxonomy().with_autonomy(Autonomy.HUMAN_ONLY))
     with threadpool_limits(1):  # quicker for so few tickets
-        model = fit(data, encoder, settings).model
-    return Tagger(taxonomy, starter_guard(), language_identifier(), model, "small-1")
+        return fit(data, UniversalEncoder(threads=1), settings).model.to_files()
 
 
-def _app(conversations: Conversations, shop: Shop) -> FastAPI:
-    app = FastAPI()
+def _app(shop: Shop) -> FastAPI:
+    app = create_app(shop.services)
 
-    @app.exception_handler(BotError)
-    def _refused(request: Request, error: BotError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=404)
-
-    @app.get("/")
+    @app.get("/shop")
     def page(lang: str = "en") -> HTMLResponse:
         return HTMLResponse(PAGE.format(lang=lang), headers={"Content-Security-Policy": POLICY})
 
-    @app.get("/widget.js")
-    def widget() -> FileResponse:
-        return FileResponse(WIDGET, media_type="text/javascript")
-
-    @app.get("/favicon.ico")
-    def icon() -> HTMLResponse:
-        return HTMLResponse("")
-
-    @app.post("/v1/chat/sessions", status_code=201)
-    def start(body: dict[str, Any]) -> dict[str, Any]:
-        return conversations.start(body["site"], body.get("locale")).to_json()
-
-    @app.post("/v1/chat/sessions/{session_id}/messages")
-    def say(session_id: str, body: dict[str, Any], authorization: str = Header()) -> Any:
-        shop.received.append(body)
-        if shop.failures:
-            return JSONResponse({}, status_code=shop.failures.pop(0))
-        token = authorization.removeprefix("Bearer ")
-        return conversations.say(session_id, token, body["text"], body.get("client_id"), body.get("choice")).to_json()
-
-    @app.get("/v1/chat/sessions/{session_id}/messages")
-    def history(session_id: str, authorization: str = Header()) -> dict[str, Any]:
-        entries = conversations.history(session_id, authorization.removeprefix("Bearer "))
-        return {"messages": [entry.to_json() for entry in entries]}
+    @app.middleware("http")
+    async def disturb(request: Request, call_next: Callable[[Request], Any]) -> Response:
+        if request.method == "POST" and request.url.path.endswith("/messages"):
+            shop.received.append(await request.json())
+            shop.accepted.append(request.headers["accept"])
+            await asyncio.sleep(shop.delay)
+            if shop.failures:
+                return JSONResponse({}, status_code=shop.failures.pop(0))
+        response: Response = await call_next(request)
+        return response
 
     return app
 
@@ -155,19 +145,20 @@ def _serving(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser, shop: Shop) -> Iterator[Callable[..., Page]]:
-    """Opens the shop's page in a fresh browser context; every error of the page fails the test."""
+    """Opens the shop's page, or another path, in a fresh browser context; every error of the page fails the test."""
     contexts, errors = [], []
     shop.received.clear()
+    shop.accepted.clear()
     shop.failures.clear()
+    shop.delay = 0
 
-    def open_page(width: int = 1280, height: int = 800, lang: str = "en", **options: Any) -> Page:
+    def open_page(width: int = 1280, height: int = 800, lang: str = "en", path: str = "/shop", **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale=lang, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{shop.url}/?lang={lang}")
-        page.wait_for_function("window.paretodesk")
+        page.goto(f"{shop.url}{path}{'&' if '?' in path else '?'}lang={lang}")
         return page
 
     yield open_page

@@ -2,15 +2,13 @@
 
 import gzip
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-import bot
+from bot.widget import widget_script
 
 Visit = Callable[..., Page]
-WIDGET = Path(bot.__file__).parent / "widget" / "widget.js"
 LOCALES = ("en", "fr", "de", "es", "it")
 
 
@@ -30,7 +28,7 @@ def answers(page: Page) -> Locator:
 
 
 def test_it_weighs_at_most_twenty_kilobytes_zipped_and_never_parses_html():
-    source = WIDGET.read_text(encoding="utf-8")
+    source = widget_script()
     assert len(gzip.compress(source.encode())) < 20_000
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser"):
         assert way not in source
@@ -71,18 +69,6 @@ def test_a_reload_keeps_the_conversation_and_its_buttons(visit: Visit):
     assert page.locator(".message").all_inner_texts() == before
     page.get_by_role("button", name="Yes, thank you").click()
     expect(answers(page).last).to_contain_text("I am glad to hear that")
-
-
-def test_scripts_in_articles_and_messages_are_shown_and_never_run(visit: Visit):
-    page = opened(visit())
-    payload = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
-    say(page, f"How do I return an article? {payload}")
-    expect(page.locator(".message.customer").first).to_contain_text(payload)
-    expect(answers(page).nth(1)).to_contain_text('<img src=x onerror="window.pwned=1">')
-    page.reload()
-    expect(answers(page).nth(1)).to_contain_text("<script>window.pwned=1</script>")
-    assert page.locator(".log img, .log script, .log svg, .log iframe, .log a").count() == 0
-    assert page.evaluate("window.pwned") is None
 
 
 def test_a_failed_message_is_sent_again_once_with_the_same_client_id(visit: Visit, shop):

@@ -45,31 +45,32 @@ def test_an_untouched_log_is_intact_and_starts_at_one(database):
     assert newest[0].data == {"n": 5, "list": ["a", None, True]}
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit_entries SET actor = 'eve'", "DELETE FROM audit_entries"])
-def test_the_database_itself_refuses_changes(database, statement):
+def test_the_database_itself_refuses_changes(database):
     write(database, 1)
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), database.session() as session:
-        session.execute(sa.text(statement))
+    for statement in ("UPDATE audit_entries SET actor = 'eve'", "DELETE FROM audit_entries"):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), database.session() as session:
+            session.execute(sa.text(statement))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_whatever_is_changed_about_an_entry_it_is_named_and_the_log_goes_on(database):
+    write(database)
+    before = vars(next(entry for entry in entries(database) if entry.seq == 3))
+    third = audit_entries.update().where(audit_entries.c.seq == 3)
+    for change in (
         {"actor": "eve"},
         {"kind": "signed_out"},
         {"data": {"n": 2, "list": ["a", None, False]}},
         {"at": datetime(2020, 1, 1, tzinfo=UTC)},
         {"hash": "0" * 64},
         {"hash": "garbage"},
-    ],
-)
-def test_a_changed_entry_is_named(database, change):
-    write(database)
-    tamper(database, audit_entries.update().where(audit_entries.c.seq == 3).values(change))
-    assert "entry 3 was changed" in found(database)
-    with database.session() as session:
-        record(session, AuditKind.SIGNED_IN, "anna")  # and the log goes on
-    assert len(found(database)) <= 2
+    ):
+        tamper(database, third.values(change))
+        assert "entry 3 was changed" in found(database), change
+        with database.session() as session:
+            record(session, AuditKind.SIGNED_IN, "anna")
+        assert len(found(database)) <= 2
+        tamper(database, third.values({name: before[name] for name in change}))
+        assert found(database) == [], change
 
 
 def test_every_single_entry_that_is_changed_or_removed_is_named(database):
@@ -197,21 +198,18 @@ def test_a_key_is_shown_once_and_opens_until_it_is_revoked_or_expires(database):
     assert keys.opened_by(other, at=soon) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "scopes", "said"),
-    [
+def test_a_key_that_cannot_be_is_refused_with_what_to_do(database):
+    keys = ApiKeys(database)
+    keys.add("taken", ["texts:tag"], by="root")
+    for name, scopes, said in (
         ("", ["texts:tag"], "needs a name"),
         ("x" * 101, ["texts:tag"], "needs a name"),
         ("a", [], "needs a scope"),
         ("a", ["texts:eat"], "cannot have texts:eat"),
         ("a", ["users:manage"], "cannot have users:manage"),
         ("taken", ["texts:tag"], "already"),
-    ],
-)
-def test_a_key_that_cannot_be_is_refused_with_what_to_do(database, name, scopes, said):
-    keys = ApiKeys(database)
-    keys.add("taken", ["texts:tag"], by="root")
-    with pytest.raises(ApiKeyError, match=said):
-        keys.add(name, scopes, by="root")
+    ):
+        with pytest.raises(ApiKeyError, match=said):
+            keys.add(name, scopes, by="root")
     with pytest.raises(UnknownKeyError):
         keys.revoke("none", by="root")

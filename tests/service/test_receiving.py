@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from classifier.tagger import Tagger
+from desk.intake import TAG
 from desk.tables import jobs
 from kb.content import STARTER_CONTENT
 from service.app import create_app
@@ -65,7 +66,7 @@ def client_of(services: Services, **changes: object) -> TestClient:
 
 def job_states(services: Services) -> Counter[str]:
     with services.database.session(read_only=True) as session:
-        return Counter(session.scalars(sa.select(jobs.c.state)))
+        return Counter(session.scalars(sa.select(jobs.c.state).where(jobs.c.kind == TAG)))
 
 
 def deliver(client: TestClient, external_id: str):

@@ -1,0 +1,263 @@
+"""Routes tickets: asks the rules, finds a person, and records what changed with the rule and why.
+
+tag, retag, reopening, clock at risk -> follower of the ledger -> job `route` -> rules -> ROUTED
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from desk.database import Database
+from desk.jobs import Lease, Queued, Run, enqueue_many
+from desk.ledger import (
+    Event,
+    EventKind,
+    Status,
+    TicketState,
+    UnknownTicketError,
+    append_many,
+    events_of,
+    lock,
+    state_of,
+)
+from desk.order_table import OrderSource
+from desk.routing.assignment import Assigner, Choice
+from desk.routing.conditions import Subject
+from desk.routing.rules import Decided, Routing
+from desk.routing.subject import runs_out_at, subject_of
+from desk.sla.policies import Policies, starter_policies
+from desk.tables import ticket_states, tickets
+from desk.ticket import view_from_row
+from desk.ticket_store import views
+
+ROUTE = "route"
+"""Job that routes a ticket; payload: ``ticket_id``."""
+ACTOR = "routing"
+FOLLOWER = "routing"
+BATCH = 32
+"""Tickets to a job's transaction."""
+NOBODY = ""
+"""As ``assignee`` of a `ROUTED` event: it is taken from whoever had it."""
+
+WORTH_A_LOOK = frozenset(
+    {
+        EventKind.TAGGED,
+        EventKind.TAG_CONFIRMED,
+        EventKind.RETAGGED,
+        EventKind.REOPENED,
+        EventKind.SLA_AT_RISK,
+        EventKind.SLA_BREACHED,
+    }
+)
+"""What may change where a ticket belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What routing a ticket comes to: what the rules say, who was chosen, and what would change (empty: nothing)."""
+
+    subject: Subject
+    decided: Decided
+    choice: Choice | None
+    changes: Mapping[str, str]
+    why: str
+    held_by: str | None = None
+    """The person to whom a person gave the ticket."""
+
+    @property
+    def rule(self) -> str:
+        """The ids of the rules that count."""
+        return ", ".join(dict.fromkeys(rule.id for rule in self.decided.by.values()))
+
+
+class Router:
+    """Routes by one set of rules. Methods raise `UnknownTicketError` and `DatabaseError`."""
+
+    def __init__(
+        self, database: Database, routing: Routing, policies: Policies | None = None, orders: OrderSource | None = None
+    ) -> None:
+        self.database, self.routing = database, routing
+        self._policies, self._orders = policies or starter_policies(), orders
+
+    def explain(self, ticket_id: str, now: datetime | None = None) -> Outcome:
+        """What routing the ticket now would do; nothing is recorded."""
+        subject = self._subjects([ticket_id]).get(ticket_id)
+        if subject is None:
+            raise UnknownTicketError(f"there is no ticket {ticket_id}")
+        with self.database.session(read_only=True) as session:
+            assigner = Assigner(session, self.routing, now or datetime.now(UTC))
+            return self._outcome(session, assigner, ticket_id, subject, now or datetime.now(UTC))
+
+    def explain_subject(self, subject: Subject, now: datetime | None = None) -> Outcome:
+        """What routing a ticket that is not stored would do."""
+        with self.database.session(read_only=True) as session:
+            return _resolve(self.routing, subject, Assigner(session, self.routing, now or datetime.now(UTC)))
+
+    def route(self, ticket_ids: Sequence[str], now: datetime | None = None) -> int:
+        """Route open tickets and record what changed, in one transaction; returns how many changed."""
+        subjects = self._subjects(ticket_ids)
+        return self.database.write(lambda session: self._apply(session, subjects, now or datetime.now(UTC)))
+
+    def work(self, run: Run) -> None:
+        """Handle `ROUTE` jobs: what changes is committed together with the ends of the jobs."""
+        subjects = self._subjects([str(lease.payload["ticket_id"]) for lease in run.leases])
+
+        def effect(session: Session, held: Sequence[Lease]) -> None:
+            ids = {str(lease.payload["ticket_id"]) for lease in held}
+            self._apply(
+                session, {name: subject for name, subject in subjects.items() if name in ids}, datetime.now(UTC)
+            )
+
+        run.finish(effect)
+
+    def waiting(self, limit: int, after: str = "", *, everything: bool = False) -> Sequence[str]:
+        """Ids of open, tagged tickets in no team (``everything``: in one, too), in order and greater than ``after``."""
+        query = (
+            sa.select(ticket_states.c.ticket_id)
+            .where(
+                ticket_states.c.status == Status.OPEN,
+                ticket_states.c.reason.is_not(None),
+                sa.true() if everything else ticket_states.c.team.is_(None),
+                ticket_states.c.ticket_id > after,
+            )
+            .order_by(ticket_states.c.ticket_id)
+        )
+        with self.database.session(read_only=True) as session:
+            return session.scalars(query.limit(limit)).all()
+
+    def _subjects(self, ticket_ids: Sequence[str]) -> dict[str, Subject]:
+        """What can be found out before any ticket is locked."""
+        with self.database.session(read_only=True) as session:
+            rows = session.execute(views().where(tickets.c.id.in_(ticket_ids)))
+            found = [(view_from_row(row), events_of(session, row.id)) for row in rows.all()]
+        return {
+            view.ticket.id: subject_of(
+                self.database, self.routing, self._policies, view.ticket, view.state, events, self._orders
+            )
+            for view, events in found
+        }
+
+    def _apply(self, session: Session, subjects: Mapping[str, Subject], now: datetime) -> int:
+        lock(session, sorted(subjects))
+        assigner = Assigner(session, self.routing, now)
+        changed = 0
+        for ticket_id, subject in subjects.items():
+            outcome = self._outcome(session, assigner, ticket_id, subject, now, hold=True)
+            if not outcome.changes:
+                continue
+            data: dict[str, Any] = {"team": None, "assignee": None, "priority": None, **outcome.changes}
+            data |= {"rule": outcome.rule, "why": outcome.why}
+            append_many(session, [Event(ticket_id, EventKind.ROUTED, now, ACTOR, data)])
+            if outcome.changes.get("assignee") and outcome.choice and outcome.choice.member and outcome.decided.team:
+                assigner.take(outcome.decided.team, outcome.choice.member)
+            changed += 1
+        return changed
+
+    def _outcome(
+        self,
+        session: Session,
+        assigner: Assigner,
+        ticket_id: str,
+        subject: Subject,
+        now: datetime,
+        *,
+        hold: bool = False,
+    ) -> Outcome:
+        state, events = state_of(session, ticket_id), events_of(session, ticket_id)
+        due = runs_out_at(session, ticket_id)
+        # a person may have corrected the tag since the subject was read
+        subject = replace(
+            subject,
+            reason=state.reason,
+            further_reason=state.secondary,
+            autonomy=state.autonomy,
+            decision=str(state.decision),
+            confidence=state.confidence,
+            guard=state.guard,
+            sla_left=due - now if due is not None else None,
+        )
+        return _resolve(self.routing, subject, assigner, state, events, hold=hold)
+
+
+def _resolve(
+    routing: Routing,
+    subject: Subject,
+    assigner: Assigner,
+    state: TicketState | None = None,
+    events: Sequence[Event] = (),
+    *,
+    hold: bool = False,
+) -> Outcome:
+    decided = routing.decide(subject)
+    held_by = state.assignee if state is not None and _last_word_is_a_persons(events, "assignee") else None
+    if state is not None and state.status is not Status.OPEN:
+        return Outcome(subject, decided, None, {}, "the ticket is resolved; only open ones are routed", held_by)
+    changes: dict[str, str] = {}
+    reasons = [decided.why("team", "assign", "priority")]
+    choice: Choice | None = None
+    if held_by is not None:
+        reasons.append(f"a person gave it to {held_by}, so that it stays there")
+        if decided.team is not None and state is not None and state.team is None:
+            changes["team"] = decided.team
+    elif decided.team is not None:
+        changes["team"] = decided.team
+        if decided.assign is not None:
+            if hold:
+                assigner.hold(decided.team)
+            choice = assigner.choose(decided.team, decided.assign, subject.language, state.assignee if state else None)
+            reasons.append(f"{choice.member.name if choice.member else 'nobody'}: {choice.why}")
+        moved = state is not None and state.team not in (None, decided.team)
+        if choice is not None and choice.member is not None:
+            changes["assignee"] = choice.member.name
+        elif moved:
+            changes["assignee"] = NOBODY
+    if decided.priority is not None:
+        if _last_word_is_a_persons(events, "priority"):
+            reasons.append("a person set the priority, so that it stays")
+        else:
+            changes["priority"] = str(decided.priority)
+    if state is not None:
+        before = {"team": state.team, "assignee": state.assignee or NOBODY, "priority": str(state.priority)}
+        changes = {name: value for name, value in changes.items() if before[name] != value}
+    return Outcome(subject, decided, choice, changes, "; ".join(reasons), held_by)
+
+
+def _last_word_is_a_persons(events: Sequence[Event], what: str) -> bool:
+    """Whether a person, and no rule after them, said who has a ticket (``assignee``) or its ``priority``."""
+    by_person = EventKind.ASSIGNED if what == "assignee" else EventKind.PRIORITY_SET
+    for event in reversed(events):
+        if event.kind is by_person:
+            return True
+        if event.kind is EventKind.ROUTED and event.data.get(what) is not None:
+            return False
+    return False
+
+
+def keep_routed(database: Database) -> None:
+    """Have a `ROUTE` job made, in the same transaction, with whatever may change where a ticket belongs."""
+    database.follow(FOLLOWER, _make_jobs)
+
+
+def _make_jobs(session: Session, told: Mapping[str, Sequence[Event]]) -> None:
+    now = datetime.now(UTC)
+    wanted = []
+    for ticket_id, events in told.items():
+        if (seq := _unrouted_since(events)) is not None:
+            wanted.append(Queued({"ticket_id": ticket_id}, f"{ticket_id}:{seq}", now))
+    enqueue_many(session, ROUTE, wanted)
+
+
+def _unrouted_since(events: Sequence[Event]) -> int | None:
+    """``seq`` of the last event that is worth a look and was not followed by routing or closing; None without one."""
+    for event in reversed(events):
+        if event.kind in (EventKind.ROUTED, EventKind.RESOLVED):
+            return None
+        if event.kind in WORTH_A_LOOK:
+            return event.seq
+    return None
