@@ -11,6 +11,7 @@ from bot.order_details import stated_order
 from bot.turn import Said
 from kb.content import ANY_MARKETPLACE
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
+from kb.placeholders import fact_key
 
 log = logging.getLogger("paretodesk.bot")
 
@@ -96,7 +97,7 @@ class Answers:
         order_id = str(facts.get("order.id", ""))
         return (
             reason in self._settings.amazon_reasons
-            and facts.get(FULFILMENT) == AMAZON
+            and fact_key(facts.get(FULFILMENT)) == AMAZON
             and stated_order(order_id) == order_id
         )
 

@@ -61,9 +61,13 @@ class ClientChats:
         site: str,
         locale: str | None = None,
         client_id: str | None = None,
+        address: str | None = None,
         now: datetime | None = None,
     ) -> ClientTurn:
-        """One message of a sender, and the turn that answers it. A button may be sent back by label or by payload."""
+        """One message of a sender, and the turn that answers it. A button may be sent back by label or by payload.
+
+        ``address`` is where the customer writes from; where only the client knows that, the sender stands for it.
+        """
         moment = now or datetime.now(UTC)
         known = self._known(client, sender)
         if known is None or self._is_over(known, moment):
@@ -73,7 +77,12 @@ class ClientChats:
         agents = tuple(e.text for e in history if e.role is Role.AGENT and e.at > known.written_at)
         choice = pressed(text, history[-1].choices if history else ())
         turn = self._conversations.say(
-            known.session_id, _VOUCHED, choice.label if choice else text, client_id, choice.value if choice else None
+            known.session_id,
+            _VOUCHED,
+            choice.label if choice else text,
+            client_id,
+            choice.value if choice else None,
+            address=address or f"{client}:{_digest(sender)}",
         )
         self._database.write(lambda session: _wrote(session, client, sender, moment))
         return ClientTurn(agents, turn)
@@ -124,6 +133,9 @@ def _known(session: Session, client: str, sender: str, *, held: bool = False) ->
 
 def _replace(session: Session, client: str, sender: str, before: _Known | None, new: _Known) -> _Known:
     """Begin with ``new``, unless another message of the sender came first and began a conversation of its own."""
+    if before is None:
+        first = insert_new(session, client_senders).values(_row(client, sender, new)).on_conflict_do_nothing()
+        session.execute(first)  # waits for another one that is under way
     there = _known(session, client, sender, held=True)
     if there is not None and (before is None or there.session_id != before.session_id):
         return there
@@ -131,12 +143,22 @@ def _replace(session: Session, client: str, sender: str, before: _Known | None, 
 
 
 def _remember(session: Session, client: str, sender: str, new: _Known) -> _Known:
-    values = {"session_id": new.session_id, "written_at": new.written_at}
-    row = {"client": client, "sender": _digest(sender), **values}
+    row = _row(client, sender, new)
     key = [client_senders.c.client, client_senders.c.sender]
-    new_row = insert_new(session, client_senders).values(row)
-    session.execute(new_row.on_conflict_do_update(index_elements=key, set_=values))
+    changed = {"session_id": new.session_id, "written_at": new.written_at}
+    session.execute(
+        insert_new(session, client_senders).values(row).on_conflict_do_update(index_elements=key, set_=changed)
+    )
     return new
+
+
+def _row(client: str, sender: str, known: _Known) -> dict[str, object]:
+    return {
+        "client": client,
+        "sender": _digest(sender),
+        "session_id": known.session_id,
+        "written_at": known.written_at,
+    }
 
 
 def _wrote(session: Session, client: str, sender: str, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from bot.dialogue import Dialogue, Heard, Tagger
 from bot.expectation import CHANNEL, AnswerBy, Expectation
 from bot.hand_off import ACTOR, hand_over, words_of
 from bot.order_lookup import OrderLookup, holds_orders
+from bot.outcomes import Outcome, ending_of
 from bot.phrases import Phrases, starter_phrases
 from bot.reply import HandOff, Reply, Resources
 from bot.session_store import (
@@ -29,7 +30,7 @@ from bot.session_store import (
 )
 from bot.spoken_language import SpokenLanguage, locale_for
 from bot.state import Phase, State
-from bot.turn import PERSON, SOLVED, Act, Choice, Entry, Role, Said, Started, Turn
+from bot.turn import PERSON, Act, Choice, Entry, Role, Said, Started, Turn
 from bot.verification import ProofLocks, Prover
 from bot.wording import SOURCE, Wording, starter_wording
 from classifier.language import language_identifier
@@ -173,7 +174,7 @@ class Conversations:
             message,
             lambda sql: self._turn_of(sql, session, turns, message, reply),
             replace(reply.state, version=version),
-            outcome=_outcome(session.state, heard, reply.act),
+            outcome=_outcome(turns, reply),
             aside=reply.aside,
         )
 
@@ -226,10 +227,13 @@ def _own_words(turns: list[StoredTurn]) -> tuple[str, ...]:
     return tuple(turn.text for turn in turns if turn.role is Role.CUSTOMER and not (turn.is_choice or turn.is_aside))
 
 
-def _outcome(before: State, heard: Heard, act: Act) -> str | None:
-    """How the conversation stands; a new question opens it again."""
-    confirmed = before.phase is Phase.CONFIRM or heard.choice == SOLVED
-    return "confirmed" if act is Act.CLOSE and confirmed else None
+def _outcome(turns: list[StoredTurn], reply: Reply) -> str | None:
+    """How the conversation stands after ``reply``, as far as that is known before it has ended."""
+    now = datetime.now(UTC)
+    told = [StoredTurn(0, Role.CUSTOMER, "", now, None, None, None, None)]
+    told += [StoredTurn(0, Role.BOT, "", now, None, reply.act, reply.reason, said.source) for said in reply.messages]
+    outcome = ending_of([*turns, *told], now, escalated=False).outcome
+    return outcome if outcome in (Outcome.CONFIRMED, Outcome.CAME_BACK) else None
 
 
 def _decided(package: HandOff) -> str | None:

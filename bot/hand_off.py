@@ -114,9 +114,7 @@ def _told(
 
 def _tried(turns: Sequence[StoredTurn]) -> list[dict[str, str]]:
     """What the customer did before, in order: wrote something, or pressed a button."""
-    return [
-        {"pressed" if turn.is_choice else "wrote": turn.text} for turn in turns if turn.role is Role.CUSTOMER
-    ]
+    return [{"pressed" if turn.is_choice else "wrote": turn.text} for turn in turns if turn.role is Role.CUSTOMER]
 
 
 def _body(

@@ -15,8 +15,9 @@ from kb.evaluation import Share
 class Figures:
     """Counts over some conversations.
 
-    ``resolved`` is the share of the self-service ones among them that ended with a right answer; ``answers`` are
-    articles and macros said. ``failed`` does not count ``known_gaps``.
+    ``resolved`` is the share of the self-service ones among them that ended with a right answer and without a ticket
+    for a person; ``answers`` are articles and macros said, ``wrong`` the share of wrong ones among them. ``failed``
+    does not count ``known_gaps``.
     """
 
     conversations: int
@@ -26,14 +27,15 @@ class Figures:
     resolved: Share
     handed_off: int
     answers: int
-    wrong_answers: int
+    wrong: Share
+    needless_tickets: int
     human_only_answers: int
     disclosures: int
     loops: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with stable keys."""
-        return {**vars(self), "resolved": self.resolved.to_json()}
+        return {**vars(self), "resolved": self.resolved.to_json(), "wrong": self.wrong.to_json()}
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class RehearsalReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every expectation holds, known gaps aside."""
+        """Whether every expectation and promise holds, known gaps aside."""
         return not self.failures
 
     def to_json(self) -> dict[str, Any]:
@@ -105,16 +107,18 @@ def _figures(chosen: Iterable[Verdict]) -> Figures:
     verdicts = list(chosen)
     own = [verdict for verdict in verdicts if Topic.SELF_SERVICE in verdict.placed.script.tags]
     gaps = sum(not verdict.passed and verdict.placed.script.known_gap is not None for verdict in verdicts)
+    answers = sum(verdict.answers for verdict in verdicts)
     passed = sum(verdict.passed for verdict in verdicts)
     return Figures(
         conversations=len(verdicts),
         passed=passed,
         failed=len(verdicts) - passed - gaps,
         known_gaps=gaps,
-        resolved=Share.count(sum(verdict.ending is Ending.RESOLVED for verdict in own), len(own)),
+        resolved=Share.count(sum(verdict.contained for verdict in own), len(own)),
         handed_off=sum(verdict.ending is Ending.HANDED_OFF for verdict in verdicts),
-        answers=sum(verdict.answers for verdict in verdicts),
-        wrong_answers=sum(len(verdict.wrong_answers) for verdict in verdicts),
+        answers=answers,
+        wrong=Share.count(sum(len(verdict.wrong_answers) for verdict in verdicts), answers),
+        needless_tickets=sum(len(verdict.needless_tickets) for verdict in verdicts),
         human_only_answers=sum(len(verdict.human_only_answers) for verdict in verdicts),
         disclosures=sum(len(verdict.disclosures) for verdict in verdicts),
         loops=sum(len(verdict.loops) for verdict in verdicts),
@@ -132,4 +136,5 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "passed": verdict.passed,
         "known_gap": script.known_gap,
         "faults": list(verdict.faults),
+        "misses": list(verdict.misses),
     }

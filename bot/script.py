@@ -109,8 +109,8 @@ class Expect(_Strict):
     """What is acceptable as the reply to one turn; every field that is given has to hold.
 
     One of ``act``, one of ``reason``, all of ``says`` and ``offers`` (values of buttons), ``language`` of the reply.
-    ``right``: articles (``id``), sections of one (``id#3``; its opening is 1) and macros (``macro:id``) that may be said
-    here; without it, the conversation's.
+    ``right``: articles (``id``), sections of one (``id#3``; its opening is 1) and macros (``macro:id``) that may be
+    said here; without it, the conversation's.
     """
 
     act: Acts = ()

@@ -53,27 +53,41 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one conversation. Each fault is a sentence that begins with ``path:line``."""
+    """What came of one conversation. Each fault and each miss is a sentence that begins with ``path:line``.
+
+    Faults must never be. Misses are what a bot that has to judge gets wrong now and then, and what is held to a rate:
+    wrong answers, and tickets for a person although the right answer was given and nothing else was asked.
+    """
 
     placed: Placed
     steps: tuple[Step, ...]
     ending: Ending
     unmet: tuple[str, ...] = ()
-    wrong_answers: tuple[str, ...] = ()
     human_only_answers: tuple[str, ...] = ()
     disclosures: tuple[str, ...] = ()
     loops: tuple[str, ...] = ()
+    wrong_answers: tuple[str, ...] = ()
+    needless_tickets: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Everything that is wrong with it."""
-        all_of_them = (*self.disclosures, *self.human_only_answers, *self.wrong_answers, *self.loops, *self.unmet)
-        return tuple(dict.fromkeys(all_of_them))
+        """Broken promises and expectations."""
+        return tuple(dict.fromkeys((*self.disclosures, *self.human_only_answers, *self.loops, *self.unmet)))
+
+    @property
+    def misses(self) -> tuple[str, ...]:
+        """Wrong answers and needless tickets."""
+        return tuple(dict.fromkeys((*self.wrong_answers, *self.needless_tickets)))
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether there is no fault."""
         return not self.faults
+
+    @property
+    def contained(self) -> bool:
+        """Whether the customer got the right answer and no person has work with it."""
+        return self.ending is Ending.RESOLVED and not self.needless_tickets
 
     @property
     def answers(self) -> int:
@@ -92,16 +106,20 @@ def judge(placed: Placed, steps: Sequence[Step], scripts: Scripts) -> Verdict:
     if placed.script.ticket not in (None, ticket is not None):
         unmet.append(f"{placed.at()}: ticket: {'no person got one' if ticket is None else 'a person got one'}")
     wrong = [f"{where}: said {name}, right is {_either(right)}" for where, name, right in _wrong(placed, steps)]
+    needless = []
+    if ticket and ending is Ending.RESOLVED and placed.script.ticket is None:
+        needless.append(f"{placed.at()}: a person got ticket {ticket}, although nothing else was asked")
     human_only = Topic.HUMAN_ONLY in placed.script.tags
     return Verdict(
         placed=placed,
         steps=tuple(steps),
         ending=ending,
         unmet=tuple(unmet),
-        wrong_answers=() if human_only else tuple(wrong),
         human_only_answers=tuple(wrong) if human_only else (),
         disclosures=tuple(_disclosures(placed, steps, scripts)),
         loops=tuple(_loops(placed, steps)),
+        wrong_answers=() if human_only else tuple(wrong),
+        needless_tickets=tuple(needless),
     )
 
 

@@ -33,7 +33,8 @@ ASIDE = "aside"
 """Source of a customer's turn that says nothing about the concern: small talk, or order details alone."""
 ACTOR = "customer"
 ESCALATED = "escalated"
-"""Outcome of a chat that a person got; final at once."""
+CAME_BACK = "came_back"
+"""Outcomes that are final at once: a person got the chat, or the customer came back to it. See `bot.outcomes`."""
 
 
 class BotError(Exception):
@@ -183,7 +184,7 @@ class SessionStore:
                 "locale": turn.locale,
                 "ticket_id": turn.ticket_id,
                 "outcome": ESCALATED if turn.ticket_id else outcome,
-                "settled_at": now if turn.ticket_id else None,
+                "settled_at": now if turn.ticket_id or outcome == CAME_BACK else None,
                 "ended_at": now if turn.act is Act.CLOSE else None,
             }
             session.execute(chat_sessions.update().where(chat_sessions.c.id == before.id).values(**values))
@@ -228,12 +229,14 @@ def _insert_said(
         )
 
 
+def stored_turn(row: sa.Row[Any]) -> StoredTurn:
+    """The turn in a row of `chat_turns`."""
+    return StoredTurn(row.seq, Role(row.role), row.text, row.at, row.client_id, row.act, row.reason, row.source)
+
+
 def _turns(session: Session, session_id: str) -> list[StoredTurn]:
     query = sa.select(chat_turns).where(chat_turns.c.session_id == session_id).order_by(chat_turns.c.seq)
-    return [
-        StoredTurn(row.seq, Role(row.role), row.text, row.at, row.client_id, row.act, row.reason, row.source)
-        for row in session.execute(query)
-    ]
+    return [stored_turn(row) for row in session.execute(query)]
 
 
 def _digest(token: str) -> str:

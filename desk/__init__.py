@@ -7,6 +7,9 @@ DeskError
     ├── UnknownReasonError      desk.inbox          the taxonomy has no such contact reason
     ├── UntaggedError           desk.inbox          no ticket can be resolved untagged
     ├── TicketStateError        desk.inbox          the act does not fit the state, for example resolving twice
+    ├── UnknownColleagueError   desk.people         nobody of this name works at this desk
+    ├── SnoozeError             desk.snoozing       a ticket cannot be put off until then
+    ├── CollisionError          desk.teamwork       somebody else acted on the ticket since it was looked at
     ├── TaggerUnavailableError  desk.tagging        the tagger cannot answer; tickets wait as `undecided`
     ├── TableError              desk.text_encoding  a file cannot be read as a table of text
     ├── MappingError            desk.mapping        columns and fields do not fit together

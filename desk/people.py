@@ -79,12 +79,13 @@ class People:
         return Mentioned(tuple(known), tuple(unknown))
 
 
-def people(session: Session, routing: Routing, *more: str) -> People:
-    """The members of ``routing``, the enabled accounts, and ``more``, such as the agent of a desk without accounts."""
-    found = {key_of(name): Colleague(name, name) for name in more if name.strip()}
+def people(session: Session, routing: Routing, *agents: str) -> People:
+    """The members of ``routing`` and the enabled accounts; on a desk without accounts its ``agents``."""
+    rows = session.execute(sa.select(accounts.c.username, accounts.c.display_name, accounts.c.disabled_at)).all()
+    found = {key_of(name): Colleague(name, name) for name in (() if rows else agents) if name.strip()}
     found |= {name: Colleague(name, name, member.teams) for name, member in routing.members.items()}
-    query = sa.select(accounts.c.username, accounts.c.display_name).where(accounts.c.disabled_at.is_(None))
-    for row in session.execute(query):
-        before = found.get(row.username)
-        found[row.username] = Colleague(row.username, row.display_name, before.teams if before else ())
+    for row in rows:
+        if row.disabled_at is None:
+            member = routing.members.get(row.username)
+            found[row.username] = Colleague(row.username, row.display_name, member.teams if member else ())
     return People(found[key] for key in sorted(found))

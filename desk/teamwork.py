@@ -117,8 +117,8 @@ def person(actor: str) -> str:
 class Teamwork:
     """Acts of colleagues over one `Database`, each one committed transaction; safe between threads.
 
-    ``routing`` says who is in which team and when the day begins; ``agents`` are people who are neither a member nor
-    have an account. Methods that take a ticket id raise `UnknownTicketError`; all raise `DatabaseError`.
+    ``routing`` says who is in which team and when the day begins; ``agents`` are who works at a desk without
+    accounts. Methods that take a ticket id raise `UnknownTicketError`; all raise `DatabaseError`.
     """
 
     database: Database
@@ -126,13 +126,13 @@ class Teamwork:
     agents: tuple[str, ...] = ()
 
     def people(self, *more: str) -> People:
-        """Everybody at this desk, and ``more``."""
+        """Everybody at this desk; on one without accounts ``more``, too."""
         with self.database.session(read_only=True) as session:
             return people(session, self.routing, *self.agents, *more)
 
     def me(self, name: str) -> Colleague:
-        """Who signs in as ``name``."""
-        return self.people(name).get(name)
+        """Who signs in as ``name``; somebody without teams where it is a program."""
+        return self.people(name).by_key.get(key_of(name), Colleague(name, name))
 
     # -- notes ---------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ class FactType(StrEnum):
 
 
 class Derivation(BaseModel):
-    """A fact that follows from another one: from its value, or from whether its day is over."""
+    """A fact that follows from another one: from its value, from whether its day is over, or a day counted from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,11 +47,14 @@ class Derivation(BaseModel):
     """The word that holds up to and on the day that ``fact`` names."""
     after: str | None = None
     """The word that holds when that day is over."""
+    plus_days: int | None = None
+    """The fact is the day so many days after the one that ``fact`` names."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if bool(self.values) == bool(self.until and self.after) or bool(self.until) != bool(self.after):
-            raise ValueError("a derivation has either `values`, or `until` and `after`")
+        ways = (bool(self.values), bool(self.until and self.after), self.plus_days is not None)
+        if sum(ways) != 1 or bool(self.until) != bool(self.after):
+            raise ValueError("a derivation has either `values`, or `until` and `after`, or `plus_days`")
         return self
 
     @property
@@ -60,10 +63,15 @@ class Derivation(BaseModel):
         return frozenset(self.values.values()) | {word for word in (self.until, self.after) if word}
 
     def of(self, value: object, today: dt.date) -> str | None:
-        """The word that follows from ``value``; None where nothing does."""
-        if value is None or not (self.until and self.after):
+        """The word or day (ISO 8601) that follows from ``value``; None where nothing does."""
+        if value is None or self.values:
             return self.values.get(fact_key(value))
         day = as_day(value)
+        if self.plus_days is not None:
+            try:
+                return None if day is None else (day + dt.timedelta(days=self.plus_days)).isoformat()
+            except OverflowError:  # beyond the calendar: no day that anybody means
+                return None
         return None if day is None else self.until if today <= day else self.after
 
 
@@ -78,12 +86,16 @@ class Placeholder(BaseModel):
     max_length: int = Field(default=200, ge=1)
     open: bool = False
     words: dict[str, dict[str, str]] = Field(default_factory=dict)
+    synonyms: dict[str, str] = Field(default_factory=dict)
+    """Other systems' words for ours; compared by `fact_key`."""
     derived_from: Derivation | None = None
 
     @model_validator(mode="after")
     def _worded_like_its_type(self) -> Self:
         if (self.type is FactType.ENUM) != bool(self.words):
             raise ValueError("an enum lists its `words`, and only an enum does")
+        if odd := set(self.synonyms.values()) - set(self.words):
+            raise ValueError(f"synonyms stand for {', '.join(sorted(odd))}, which is none of the `words`")
         locales = {frozenset(wording) for wording in self.words.values()}
         if len(locales) > 1:
             raise ValueError("every word needs the same locales")
@@ -133,6 +145,8 @@ class Vocabulary(BaseModel):
         today = today or dt.datetime.now(dt.UTC).date()
         known = {name: value for name, value in facts.items() if not self.is_absent(value)}
         for name, placeholder in self.placeholders.items():
+            if placeholder.synonyms and name in known:
+                known[name] = placeholder.synonyms.get(fact_key(known[name]), known[name])
             rule = placeholder.derived_from
             if rule and name not in known and (value := rule.of(known.get(rule.fact), today)):
                 known[name] = value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -56,12 +55,9 @@ from service.routes import (
     widget,
 )
 from service.routes.dependencies import deny_undeclared, public
+from service.safe_headers import SafeHeaders
 from service.wiring import Services
 
-POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
 KNOWN_ERRORS: dict[type[Exception], int] = {
     UnknownTicketError: 404,
     UnknownReasonError: 422,
@@ -121,7 +117,7 @@ def create_app(services: Services) -> FastAPI:
             allow_headers=["authorization", "content-type"],
         )
     app.add_middleware(BodyLimit)
-    app.middleware("http")(_headers)
+    app.add_middleware(SafeHeaders)
     for module in (
         tags, tickets, chat, reports, console, macros, rasa, service_levels, webhooks, signing_in, access, teamwork,
         chat_ratings, clients, widget,
@@ -158,13 +154,3 @@ def create_app(services: Services) -> FastAPI:
         return {"status": status, "model": services.tagger.model_id, "problem": problem, "degraded": degraded}
 
     return app
-
-
-async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    # Swagger's page runs a script of its own inside the page; it carries no data.
-    if request.url.path not in {"/docs", "/redoc"}:
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-    return response

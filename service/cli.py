@@ -33,8 +33,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for room in (
-    tagging, learning, knowledge, macros, chatting, deskwork, reporting, service_levels, routing, jobs, mailbox,
-    access, erasing, serving,
+    tagging,
+    learning,
+    knowledge,
+    macros,
+    chatting,
+    deskwork,
+    reporting,
+    service_levels,
+    routing,
+    jobs,
+    mailbox,
+    access,
+    erasing,
+    serving,
 ):
     room.add_to(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+from bot.settling import settle
 from desk.intake import TAG
 from desk.jobs import Chore, JobKind, Worker
 from desk.routing.engine import BATCH as ROUTE_BATCH
@@ -15,6 +16,8 @@ from service.wiring import Services
 
 SWEEP_EVERY = 15.0
 """Seconds between looks for tickets that came without a job, such as imported ones."""
+SETTLE_EVERY = 3_600.0
+"""Seconds between looks for conversations whose week is over."""
 SETTLED_FOR = timedelta(minutes=1)
 """How long such a ticket is left to whoever brought it: an import tags its own."""
 
@@ -39,4 +42,5 @@ def working(
 ) -> AbstractContextManager[Worker]:
     """Does jobs in the background until the block ends, and finds tickets that came without one."""
     sweeping = Chore("sweep", sweep_every, lambda: sweep(services.database, settled_for))
-    return Worker(services.database, job_kinds(services), [sweeping])
+    settling = Chore("chat outcomes", SETTLE_EVERY, lambda: settle(services.database))
+    return Worker(services.database, job_kinds(services), [sweeping, settling])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bot.wording import starter_wording
 from desk.ledger import EventKind, append
-from desk.mail.replies import came_by_mail, queue_reply
+from desk.mail.replies import came_by_mail, queue_answer_to_chat, queue_reply
+from desk.tables import tickets
 from desk.teamwork import check_unchanged
 from service.problems import ProblemError
 from service.wiring import Services
@@ -25,6 +30,7 @@ def send_reply(
             check_unchanged(session, ticket_id, seen, actor)
         append(session, ticket_id, kind, actor=actor, data=data)
         if not came_by_mail(session, ticket_id):
+            _mail_to_chat(services, session, ticket_id, text)
             return
         if services.mail.sender is None:
             raise ProblemError(
@@ -32,3 +38,14 @@ def send_reply(
                 "this ticket came by mail and no server is set up to answer it: set PARETODESK_SMTP_URL and restart",
             )
         queue_reply(session, ticket_id, text, sender=services.mail.sender)
+
+
+def _mail_to_chat(services: Services, session: Session, ticket_id: str, text: str) -> None:
+    """The customer of a chat may have gone: what people answer goes to a proven e-mail address as well."""
+    if services.mail.sender is None:
+        return
+    wording = starter_wording()
+    language = session.scalar(sa.select(tickets.c.language).where(tickets.c.id == ticket_id))
+    words = wording[str(language) if language in wording else "en"]
+    subject = words.mail_subject.format(shop=services.settings.shop, ticket=ticket_id)
+    queue_answer_to_chat(session, ticket_id, text, sender=services.mail.sender, subject=subject)

@@ -134,7 +134,9 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
             tagger=tagger,
             knowledge=knowledge,
             macros=macros,
-            conversations=Conversations(desk.database, desk, tagger, knowledge, orders, shop=settings.shop),
+            conversations=Conversations(
+                desk.database, desk, tagger, knowledge, orders, shop=settings.shop, mails=mail.sender is not None
+            ),
             articles=articles,
             intake=Intake(desk.database),
             router=Router(desk.database, routing, desk.policies, orders),

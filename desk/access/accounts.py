@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
+from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,6 +96,10 @@ def account_from_row(row: sa.Row[Any]) -> Account:
     )  # fmt: skip
 
 
+NONE_FRESH = 0.2
+"""Seconds for which it is believed that there is still no account; another process may add the first one."""
+
+
 class Accounts:
     """The accounts of one desk. Every change is an entry in the audit log, made by ``by``.
 
@@ -104,13 +110,16 @@ class Accounts:
         self._database = database
         self._roles = roles or desk_roles()
         self._any = False
+        self._looked = -inf
 
     @property
     def any(self) -> bool:
         """Whether there is an account, disabled or not: then nobody is let in without signing in."""
-        if not self._any:  # accounts are never deleted, so that once is for ever
+        # Accounts are never deleted, so that once is for ever; until then each request asks.
+        if not self._any and monotonic() - self._looked >= NONE_FRESH:
             with self._database.session(read_only=True) as session:
                 self._any = session.scalar(sa.select(sa.exists().select_from(accounts))) or False
+            self._looked = monotonic()
         return self._any
 
     def all(self) -> list[Account]:
@@ -163,7 +172,9 @@ class Accounts:
             return account_from_row(_row(session, name))
 
         try:
-            return self._database.write(act)
+            added = self._database.write(act)
+            self._any = True
+            return added
         except sa.exc.IntegrityError as error:
             raise AccountError(
                 f"there is an account '{name}' already, or one of the same subject; choose another name, "

@@ -22,6 +22,8 @@ SEND_MAIL = "send_mail"
 MAX_SEND_ATTEMPTS = 1_000
 """Of the job; the outbox itself decides when to give up, by time."""
 MAX_REFERENCES = 20
+CHAT = "chat"
+"""Source of the tickets that the chat makes; their e-mail address is one that proved an order."""
 
 _REPLY = re.compile(r"\A(?:re|aw|sv|antw|odp|r|rif|ref|rép|tr)\s*:", re.I)
 
@@ -49,7 +51,37 @@ def queue_reply(session: Session, ticket_id: str, text: str, *, sender: Address,
             f"ticket {ticket_id} came from nobody whom a mail can answer (a notice, or a mail without a sender): "
             "act where it came from, and write a note"
         )
-    parents = [*last.references, *([last.message_id] if last.message_id else ())]
+    return _queue(session, ticket, last, _subject(str(last.subject), recipient), text, sender, automatic)
+
+
+def queue_answer_to_chat(session: Session, ticket_id: str, text: str, *, sender: Address, subject: str) -> int | None:
+    """Put an answer to a chat's customer into the outbox too, and the job that sends it; returns its id there.
+
+    None where the customer proved no e-mail address; they read the answer in the chat. ``subject`` heads the first
+    mail. What the customer answers comes back to the ticket.
+    """
+    ticket = session.execute(sa.select(tickets).where(tickets.c.id == ticket_id)).one_or_none()
+    recipient = str(ticket.customer_email) if ticket and ticket.customer_email else ""
+    if ticket is None or ticket.source != CHAT or not ADDRESS.fullmatch(recipient):
+        return None
+    last = _last_mail(session, ticket_id, recipient)
+    subject = _subject(str(last.subject), recipient) if last else subject
+    return _queue(session, ticket, last, subject, text, sender, automatic=False)
+
+
+def _queue(
+    session: Session,
+    ticket: sa.Row[Any],
+    last: sa.Row[Any] | None,
+    subject: str,
+    text: str,
+    sender: Address,
+    automatic: bool,
+) -> int:
+    """``last``: the mail that is answered, None where there is none yet."""
+    ticket_id, recipient = str(ticket.id), str(ticket.customer_email)
+    answered = last.message_id if last else None
+    parents = [*(last.references if last else ()), *([answered] if answered else ())]
     message_id = make_msgid(idstring=ticket_id.lower(), domain=sender.domain).strip("<>")
     now = datetime.now(UTC)
     row = {
@@ -57,8 +89,8 @@ def queue_reply(session: Session, ticket_id: str, text: str, *, sender: Address,
         "message_id": message_id,
         "sender": f'"{_quotable(sender.name)}" <{sender.mailbox}>' if sender.name else sender.mailbox,
         "recipient": _wire_address(recipient),
-        "subject": _subject(str(last.subject), recipient),
-        "in_reply_to": last.message_id,
+        "subject": subject,
+        "in_reply_to": answered,
         "references": _kept(parents),
         "text": text,
         "automatic": automatic,
@@ -68,7 +100,7 @@ def queue_reply(session: Session, ticket_id: str, text: str, *, sender: Address,
         "created_at": now,
     }
     outbox_id = int(session.execute(outbox.insert().values(row).returning(outbox.c.id)).scalar_one())
-    _remember(session, row, str(last.account), ticket.order_id)
+    _remember(session, row, str(last.account) if last else sender.key, ticket.order_id)
     enqueue(session, SEND_MAIL, {"outbox": outbox_id}, key=message_id, max_attempts=MAX_SEND_ATTEMPTS)
     return outbox_id
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from classifier.taxonomy import Taxonomy
 from desk.database import Database
 from desk.metrics.figures import Estimate, share
-from desk.metrics.outcomes import COMES_BACK_MS, Milliseconds, chosen, milliseconds, quarter_hours
+from desk.metrics.outcomes import COMES_BACK_MS, Milliseconds, chosen, milliseconds, plan_for_many, quarter_hours
 from desk.metrics.query import MAX_TICKETS, group_name, period_name
 from desk.metrics.scope import UNDECIDED, UNKNOWN, Dimension, FilterError, Period, Window
 from desk.tables import chat_sessions, chat_turns, orders, tickets
@@ -169,6 +169,7 @@ def chats_behind(
 
 def _judged(session: Session, scope: ChatScope) -> sa.Select[Any]:
     """One row per chat of ``scope``; ``part`` is NULL where there was no question."""
+    plan_for_many(session, chat_sessions.c.created_at, scope.window)
     chats = _chat_rows(scope)
     again = _came_back(chats).subquery("again")
     row = chats.c
@@ -177,7 +178,7 @@ def _judged(session: Session, scope: ChatScope) -> sa.Select[Any]:
         (row.outcome == ESCALATED, Part.ESCALATED.value),
         (sa.and_(row.answers == 0, row.closings > 0), None),
         (row.answers == 0, Part.ABANDONED.value),
-        (again.c.of_chat.is_not(None), Part.CAME_BACK.value),
+        (sa.or_(again.c.of_chat.is_not(None), row.outcome == Part.CAME_BACK.value), Part.CAME_BACK.value),
         (row.outcome == CONFIRMED, Part.CONFIRMED.value),
         else_=Part.SILENT.value,
     )

@@ -16,7 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
-from desk.metrics.scope import QUARTER_HOUR_S, UNDECIDED, UNKNOWN, Dimension, Scope
+from desk.metrics.scope import QUARTER_HOUR_S, UNDECIDED, UNKNOWN, Dimension, Scope, Window
 from desk.sla.clocks import ClockState
 from desk.tables import events, orders, sla_clocks, ticket_states, tickets
 from desk.ticket_state import Decision, EventKind, Status
@@ -27,6 +27,7 @@ COMES_BACK_MS = COMES_BACK_WITHIN // timedelta(milliseconds=1)
 FBA_REASON = "fba_return"
 BY_AMAZON, BY_MERCHANT = ("amazon", "fba", "afn"), ("merchant", "seller", "fbm", "mfn")  # order.fulfilment, as exported
 NAMED_VALUES = 20
+MANY = 5_000  # rows from which one pass over whole tables is faster than looking each row up
 
 
 class Need(StrEnum):
@@ -77,6 +78,20 @@ def milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
+def plan_for_many(session: Session, moment: Any, window: Window) -> None:
+    """Keep PostgreSQL from nested loops, in this transaction, where the window has many rows by ``moment``.
+
+    It cannot estimate how many rows these statements meet half-way, and guesses far too few where a table was filled
+    a moment ago: nested loops over 100,000 tickets then take hours instead of seconds.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    rows = sa.select(sa.literal(1)).where(moment >= window.opens, moment < window.closes).limit(MANY).subquery()
+    if session.scalar(sa.select(sa.func.count()).select_from(rows)) == MANY:
+        session.execute(sa.text("SET LOCAL enable_nestloop = off"))
+        session.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))  # every row is read, not the first ones
+
+
 def quarter_hours(created_ms: Any) -> Any:
     """Milliseconds as whole quarters of an hour, for `Window.first_day`."""
     return created_ms // sa.literal_column(str(QUARTER_HOUR_S * 1000))
@@ -107,6 +122,7 @@ def outcomes(session: Session, scope: Scope, needs: Collection[Need] = ()) -> Ou
     (of a person), ``resolved`` (now), ``resolved_ms``, ``replies``, ``macro_uses``, ``macros``, ``reopenings``,
     ``handle_seconds``, ``csat``, ``nps``, and those of ``needs``.
     """
+    plan_for_many(session, tickets.c.created_at, scope.window)
     conditions, notices = _filters(session, scope)
     scoped = sa.select(*_columns()).select_from(_joined()).where(*_in_window(scope), *conditions).cte("scoped")
     columns: list[Any] = [*scoped.c]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,7 @@ class Assigner:
         self._at_desk = at_desk(session, now)
         self._turns: dict[str, dict[str, int]] = {}
         self._loads: dict[str, int] | None = None
+        self._given: Counter[str] = Counter()  # by this transaction, which records it at its end
 
     def choose(self, team: str, how: Then, language: str | None, current: str | None = None) -> Choice:
         """The member of ``team`` for a ticket in ``language``; who has it now keeps it while they can."""
@@ -60,10 +62,10 @@ class Assigner:
         kept = next((member for member in fitting if member.name == key_of(current or "")), None)
         if kept is not None:
             return Choice(kept, "has it already", considered)
-        turns, loads = self._turns_of(team), self._open_tickets()
+        turns = self._turns_of(team)
         if how.assign is Assign.LEAST_LOADED:
-            chosen = min(fitting, key=lambda m: (loads.get(m.name, 0) / m.capacity, turns.get(m.name, 0)))
-            load = f"{loads.get(chosen.name, 0)} open tickets of {chosen.capacity}"
+            chosen = min(fitting, key=lambda m: (self._load(m) / m.capacity, turns.get(m.name, 0)))
+            load = f"{self._load(chosen)} open tickets of {chosen.capacity}"
             why = f"{load}, the least of {len(fitting)} at the desk"
         else:
             chosen = min(fitting, key=lambda m: turns.get(m.name, 0))
@@ -71,12 +73,15 @@ class Assigner:
         return Choice(chosen, why, considered)
 
     def take(self, team: str, member: Member) -> None:
-        """Note that ``member`` got a ticket of ``team``."""
+        """Note that ``member`` gets a ticket of ``team``, which is held."""
         turns = self._turns_of(team, hold=True)
         turns[member.name] = max(turns.values(), default=0) + 1
-        self._session.execute(team_turns.update().where(team_turns.c.team == team).values(turns=turns))
-        loads = self._open_tickets()
-        loads[member.name] = loads.get(member.name, 0) + 1
+        self._given[member.name] += 1
+
+    def note_turns(self) -> None:
+        """Write down whose turn it was."""
+        for team, turns in self._turns.items():
+            self._session.execute(team_turns.update().where(team_turns.c.team == team).values(turns=turns))
 
     def hold(self, team: str) -> None:
         """Hold a team until the transaction ends, and see what others gave its members before."""
@@ -93,10 +98,13 @@ class Assigner:
             return "is not at the desk"
         if not self._at_desk[member.name]:
             return "takes no new tickets now"
-        load = self._open_tickets().get(member.name, 0)
+        load = self._load(member)
         if load >= member.capacity and member.name != key_of(current or ""):
             return f"has {load} open tickets of {member.capacity}"
         return None
+
+    def _load(self, member: Member) -> int:
+        return self._open_tickets().get(member.name, 0) + self._given[member.name]
 
     def _open_tickets(self) -> dict[str, int]:
         if self._loads is None:

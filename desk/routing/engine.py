@@ -22,15 +22,15 @@ from desk.ledger import (
     TicketState,
     UnknownTicketError,
     append_many,
-    events_of,
+    events_by_ticket,
     lock,
-    state_of,
+    state_from_row,
 )
 from desk.order_table import OrderSource
 from desk.routing.assignment import Assigner, Choice
 from desk.routing.conditions import Subject
 from desk.routing.rules import Decided, Routing
-from desk.routing.subject import runs_out_at, subject_of
+from desk.routing.subject import run_out_at, subject_of
 from desk.sla.policies import Policies, starter_policies
 from desk.tables import ticket_states, tickets
 from desk.ticket import view_from_row
@@ -90,14 +90,15 @@ class Router:
         subject = self._subjects([ticket_id]).get(ticket_id)
         if subject is None:
             raise UnknownTicketError(f"there is no ticket {ticket_id}")
+        moment = now or datetime.now(UTC)
         with self.database.session(read_only=True) as session:
-            assigner = Assigner(session, self.routing, now or datetime.now(UTC))
-            return self._outcome(session, assigner, ticket_id, subject, now or datetime.now(UTC))
+            look = self._looks(session, {ticket_id: subject}, moment)[ticket_id]
+            return _resolve(self.routing, *look, Assigner(session, self.routing, moment))
 
     def explain_subject(self, subject: Subject, now: datetime | None = None) -> Outcome:
         """What routing a ticket that is not stored would do."""
         with self.database.session(read_only=True) as session:
-            return _resolve(self.routing, subject, Assigner(session, self.routing, now or datetime.now(UTC)))
+            return _resolve(self.routing, subject, None, (), Assigner(session, self.routing, now or datetime.now(UTC)))
 
     def route(self, ticket_ids: Sequence[str], now: datetime | None = None) -> int:
         """Route open tickets and record what changed, in one transaction; returns how many changed."""
@@ -135,64 +136,67 @@ class Router:
         """What can be found out before any ticket is locked."""
         with self.database.session(read_only=True) as session:
             rows = session.execute(views().where(tickets.c.id.in_(ticket_ids)))
-            found = [(view_from_row(row), events_of(session, row.id)) for row in rows.all()]
+            found = [view_from_row(row) for row in rows]
+            told = events_by_ticket(session, [view.ticket.id for view in found])
         return {
             view.ticket.id: subject_of(
-                self.database, self.routing, self._policies, view.ticket, view.state, events, self._orders
+                self.database, self.routing, self._policies, view.ticket, view.state, told[view.ticket.id], self._orders
             )
-            for view, events in found
+            for view in found
         }
 
     def _apply(self, session: Session, subjects: Mapping[str, Subject], now: datetime) -> int:
-        lock(session, sorted(subjects))
+        ids = sorted(subjects)
+        lock(session, ids)
         assigner = Assigner(session, self.routing, now)
-        changed = 0
-        for ticket_id, subject in subjects.items():
-            outcome = self._outcome(session, assigner, ticket_id, subject, now, hold=True)
+        looks = self._looks(session, subjects, now)
+        teams = {self.routing.decide(subject).team for subject, _, _ in looks.values()}
+        for team in sorted(team for team in teams if team is not None):  # in one order, so that nobody waits in a ring
+            assigner.hold(team)
+        facts = []
+        for ticket_id in ids:
+            outcome = _resolve(self.routing, *looks[ticket_id], assigner)
             if not outcome.changes:
                 continue
             data: dict[str, Any] = {"team": None, "assignee": None, "priority": None, **outcome.changes}
             data |= {"rule": outcome.rule, "why": outcome.why}
-            append_many(session, [Event(ticket_id, EventKind.ROUTED, now, ACTOR, data)])
+            facts.append(Event(ticket_id, EventKind.ROUTED, now, ACTOR, data))
             if outcome.changes.get("assignee") and outcome.choice and outcome.choice.member and outcome.decided.team:
                 assigner.take(outcome.decided.team, outcome.choice.member)
-            changed += 1
-        return changed
+        assigner.note_turns()
+        append_many(session, facts)
+        return len(facts)
 
-    def _outcome(
-        self,
-        session: Session,
-        assigner: Assigner,
-        ticket_id: str,
-        subject: Subject,
-        now: datetime,
-        *,
-        hold: bool = False,
-    ) -> Outcome:
-        state, events = state_of(session, ticket_id), events_of(session, ticket_id)
-        due = runs_out_at(session, ticket_id)
-        # a person may have corrected the tag since the subject was read
-        subject = replace(
-            subject,
-            reason=state.reason,
-            further_reason=state.secondary,
-            autonomy=state.autonomy,
-            decision=str(state.decision),
-            confidence=state.confidence,
-            guard=state.guard,
-            sla_left=due - now if due is not None else None,
-        )
-        return _resolve(self.routing, subject, assigner, state, events, hold=hold)
+    def _looks(
+        self, session: Session, subjects: Mapping[str, Subject], now: datetime
+    ) -> dict[str, tuple[Subject, TicketState, Sequence[Event]]]:
+        """Each ticket as it is now: a person may have corrected the tag since the subject was read."""
+        ids = list(subjects)
+        told, due = events_by_ticket(session, ids), run_out_at(session, ids)
+        rows = session.execute(sa.select(ticket_states).where(ticket_states.c.ticket_id.in_(ids)))
+        looks: dict[str, tuple[Subject, TicketState, Sequence[Event]]] = {}
+        for state in map(state_from_row, rows):
+            ticket_id = state.ticket_id
+            subject = replace(
+                subjects[ticket_id],
+                reason=state.reason,
+                further_reason=state.secondary,
+                autonomy=state.autonomy,
+                decision=str(state.decision),
+                confidence=state.confidence,
+                guard=state.guard,
+                sla_left=due[ticket_id] - now if ticket_id in due else None,
+            )
+            looks[ticket_id] = subject, state, told[ticket_id]
+        return looks
 
 
 def _resolve(
     routing: Routing,
     subject: Subject,
+    state: TicketState | None,
+    events: Sequence[Event],
     assigner: Assigner,
-    state: TicketState | None = None,
-    events: Sequence[Event] = (),
-    *,
-    hold: bool = False,
 ) -> Outcome:
     decided = routing.decide(subject)
     held_by = state.assignee if state is not None and _last_word_is_a_persons(events, "assignee") else None
@@ -208,8 +212,6 @@ def _resolve(
     elif decided.team is not None:
         changes["team"] = decided.team
         if decided.assign is not None:
-            if hold:
-                assigner.hold(decided.team)
             choice = assigner.choose(decided.team, decided.assign, subject.language, state.assignee if state else None)
             reasons.append(f"{choice.member.name if choice.member else 'nobody'}: {choice.why}")
         moved = state is not None and state.team not in (None, decided.team)

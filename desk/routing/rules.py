@@ -72,7 +72,7 @@ class Member(Entry):
 
 
 class Then(Entry):
-    """What a rule decides. ``assign`` wants ``seniority`` at least and the ticket's language unless ``any_language``."""
+    """What a rule decides. ``assign`` wants ``seniority`` at least, and the ticket's language or ``any_language``."""
 
     team: str | None = None
     assign: Assign | None = None

@@ -37,7 +37,7 @@ def subject_of(
     events: Sequence[Event],
     orders: OrderSource | None = None,
 ) -> Subject:
-    """What rules look at in a stored ticket, but for the clocks; see `with_clock`.
+    """What rules look at in a stored ticket, but for its clocks; see `run_out_at`.
 
     Orders are asked for, which may take another system's time, only where a rule looks at their value; a system that is
     down leaves it unknown.
@@ -83,10 +83,10 @@ def subject_of_text(
     )
 
 
-def runs_out_at(session: Session, ticket_id: str) -> datetime | None:
-    """When the ticket's first running clock runs out; None when none runs."""
-    query = sa.select(sla_clocks.c.due_at).where(sla_clocks.c.ticket_id == ticket_id, sla_clocks.c.foremost)
-    return session.scalar(query)
+def run_out_at(session: Session, ticket_ids: Sequence[str]) -> dict[str, datetime]:
+    """When the first running clock of each ticket runs out; tickets without one are left out."""
+    clock = sa.select(sla_clocks.c.ticket_id, sla_clocks.c.due_at).where(sla_clocks.c.foremost)
+    return {row.ticket_id: row.due_at for row in session.execute(clock.where(sla_clocks.c.ticket_id.in_(ticket_ids)))}
 
 
 def _value(orders: OrderSource, order_id: str | None) -> Money | None:

@@ -1,8 +1,9 @@
 """What a marketplace forbids to say: rules as data, and the check that every message passes before it is said."""
 
 from kb.policy.checker import CheckedFile, Violation, check, check_file, check_macro, check_rendered
+from kb.policy.kinds import Severity
 from kb.policy.message import Attachment, PolicyContext
-from kb.policy.rules import Rule, RuleSet, Severity, marketplaces, rule_set
+from kb.policy.rules import Rule, RuleSet, marketplaces, rule_set
 
 __all__ = [
     "Attachment",

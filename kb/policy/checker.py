@@ -13,8 +13,9 @@ from kb.content import ANY_MARKETPLACE
 from kb.macros import Macro, load_macro
 from kb.placeholders import FactType, Vocabulary, starter_vocabulary
 from kb.policy.detectors import detect
+from kb.policy.kinds import Severity
 from kb.policy.message import Message, PolicyContext
-from kb.policy.rules import STRICTEST, Applies, RuleSet, Severity, rule_set
+from kb.policy.rules import STRICTEST, Applies, RuleSet, rule_set
 from kb.rendering import Rendered, render_example
 
 _SUBJECT = re.compile(r"\ASubject:[^\n]*\n[ \t]*\n", re.IGNORECASE)
@@ -68,6 +69,7 @@ def check(
     locale = locale or language_identifier().identify(text[body_start:])
     message = Message(text, marketplace, kind, locale, context or PolicyContext(), body_start)
     found: dict[tuple[str, tuple[int, int]], Violation] = {}
+    hints: set[tuple[str, tuple[int, int]]] = set()
     judge = rules or rule_set(marketplace)
     for rule in judge.rules:
         if rule.applies is Applies.PROACTIVE and kind != Applies.PROACTIVE.value:
@@ -79,7 +81,24 @@ def check(
                 kept = found.setdefault((rule.id, span), violation)
                 if violation.blocks and not kept.blocks:
                     found[rule.id, span] = violation
-    return sorted(_without_contained(list(found.values())), key=lambda v: (v.span, v.rule))
+                if detector.severity is Severity.WARN:
+                    hints.add((rule.id, span))
+    sure = [violation for key, violation in found.items() if violation.blocks or key not in hints]
+    unsure = [violation for key, violation in found.items() if not violation.blocks and key in hints]
+    told = sure + _where_nothing_blocks(unsure, sure, message)
+    return sorted(_without_contained(told), key=lambda v: (v.span, v.rule))
+
+
+def _where_nothing_blocks(hints: list[Violation], sure: list[Violation], message: Message) -> list[Violation]:
+    """The weaker findings in sentences that nothing else blocks: a sentence that must go needs no second reason."""
+    whole = (message.body_start, len(message.text))
+    blocked = [violation.span for violation in sure if violation.blocks and violation.span != whole]
+    going = [
+        sentence
+        for sentence in (message.folded.span(*span) for span in message.sentences)
+        if any(start < sentence[1] and sentence[0] < end for start, end in blocked)
+    ]
+    return [hint for hint in hints if not any(start < hint.span[1] and hint.span[0] < end for start, end in going)]
 
 
 def _without_contained(violations: list[Violation]) -> list[Violation]:

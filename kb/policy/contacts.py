@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 
+from kb.policy.kinds import Emails, Links, Phones
 from kb.policy.message import ORDER_ID, Message, without_values
-from kb.policy.rules import Emails, Links, Phones
 
 Span = tuple[int, int]
 

@@ -10,28 +10,24 @@ from typing import Any
 
 from classifier.language import UNKNOWN, language_identifier
 from kb.policy.contacts import Span, find_emails, find_links, find_phones
-from kb.policy.lexicon import Lexicon
-from kb.policy.message import ORDER_ID, Message, without_values
-from kb.policy.pictures import find_pictures
-from kb.policy.rules import (
+from kb.policy.kinds import (
     Attachments,
     Confirmation,
     CourtesyOnly,
     Detector,
-    Ideas,
     Language,
     LateContact,
     Length,
-    Misspelled,
-    Near,
     NoSubstance,
     OptedOut,
     OrderId,
     OtherOrder,
     Pattern,
-    Phrases,
     RepeatedRequest,
 )
+from kb.policy.message import ORDER_ID, Message, without_values
+from kb.policy.pictures import find_pictures
+from kb.policy.wording import denied, excused, find_ideas, find_misspelled, find_near, find_phrases
 
 _QUOTED = re.compile(r"«[^«»\n]*»|„[^„“”\n]*[“”]|“[^“”\n]*”|\"[^\"\n]*\"|<[^<>\n]*>|\b(?:https?://|www\.)\S+|\S+@\S+")
 _SENTENCE = re.compile(r"[^.!?;:\n]+")
@@ -46,99 +42,6 @@ def detect(detector: Detector, message: Message) -> Iterator[Span]:
 
 def _whole(message: Message) -> Span:
     return message.body_start, len(message.text)
-
-
-def _denied(lexicon: Lexicon, span: Span, message: Message) -> bool:
-    """Denied in the phrase's language or in the message's: a brand name is in several lexicons."""
-    own = (lexicon, *(other for other in message.lexicons if other.language == message.locale))
-    return any(candidate.negated(span, message.folded) for candidate in own)
-
-
-def _excused(
-    lists: tuple[str, ...], message: Message, start: int, end: int, lexicons: tuple[Lexicon, ...] | None = None
-) -> bool:
-    return any(
-        start <= found[0] < end
-        for lexicon in lexicons or message.lexicons
-        for name in lists
-        for found in message.find(lexicon, name)
-    )
-
-
-def _phrases(detector: Phrases, message: Message) -> Iterator[Span]:
-    if detector.fulfilment and message.context.fulfilment != detector.fulfilment:
-        return
-    for lexicon in message.lexicons:
-        for span in message.find(lexicon, detector.list):
-            if detector.negatable and _denied(lexicon, span, message):
-                continue
-            if not _excused(detector.unless, message, 0, len(message.folded.text)):
-                yield message.folded.span(*span)
-
-
-def _misspelled(detector: Misspelled, message: Message) -> Iterator[Span]:
-    for lexicon in message.lexicons:
-        if lexicon.language == message.locale:
-            for span in lexicon.find_as_written(detector.list, message.lowered):
-                yield message.lowered.span(*span)
-
-
-def _said(detector: Near | Ideas, lexicon: Lexicon, name: str, message: Message) -> list[Span]:
-    found = message.find(lexicon, name)
-    return found if name not in detector.negatable else [s for s in found if not _denied(lexicon, s, message)]
-
-
-def _near(detector: Near, message: Message) -> Iterator[Span]:
-    folded = message.folded
-    whole = (0, len(folded.text))
-    for lexicon in message.lexicons:
-        # Most messages have nothing of one of the two lists: the second is searched only where the first is there.
-        firsts = _said(detector, lexicon, detector.list, message)
-        seconds = _said(detector, lexicon, detector.other, message) if firsts else []
-        for first in firsts if seconds else []:
-            sentence = message.sentence_around(first[0])
-            start, end = sentence if detector.same_sentence else whole
-            for second in seconds:
-                if start <= second[0] < end and folded.words_between(first, second) <= detector.within:
-                    if not _excused(
-                        detector.unless, message, *(sentence if detector.unless_in == "sentence" else whole)
-                    ):
-                        yield folded.span(min(first[0], second[0]), max(first[1], second[1]))
-                    break
-
-
-def _ideas(detector: Ideas, message: Message) -> Iterator[Span]:
-    for lexicon in message.own_lexicons:
-        said: list[list[Span]] = []
-        for idea in detector.all_of:
-            said.append(sorted(span for name in idea for span in _said(detector, lexicon, name, message)))
-            if not said[-1]:
-                break
-        else:
-            for start, end in message.windows(detector.sentences):
-                inside = [[span for span in spans if start <= span[0] < end] for spans in said]
-                chosen = _apart(inside) if all(inside) else None
-                around = (0, len(message.folded.text)) if detector.unless_in == "message" else (start, end)
-                if chosen and not _excused(detector.unless, message, *around, (lexicon,)):
-                    yield message.folded.span(min(s for s, _ in chosen), max(e for _, e in chosen))
-
-
-def _apart(ideas: list[list[Span]]) -> list[Span] | None:
-    """One span of each idea such that none shares its first or last word with another: a word says one thing."""
-    if not ideas:
-        return []
-    # A few of each are enough: a message that repeats itself must not cost more than its length.
-    for first in ideas[0][:6]:
-        rest = [[span for span in spans if _distinct(first, span)] for spans in ideas[1:]]
-        if all(rest) and (others := _apart(rest)) is not None:
-            return [first, *others]
-    return None
-
-
-def _distinct(one: Span, other: Span) -> bool:
-    beside = one[1] <= other[0] or other[1] <= one[0]
-    # "bring your rating up to date" asks for a change and names, in its gap, what of.
-    return beside or one[0] < other[0] <= other[1] < one[1] or other[0] < one[0] <= one[1] < other[1]
 
 
 def _pattern(detector: Pattern, message: Message) -> Iterator[Span]:
@@ -166,14 +69,17 @@ def _language(detector: Language, message: Message) -> Iterator[Span]:
         long = [(0, len(body))]
     sentences = (match.span() for match in _SENTENCE.finditer(quoteless))
     long += [span for span in sentences if _letters(quoteless[slice(*span)]) >= detector.sentence_letters]
+    # A paragraph of one sentence is judged once.
+    known: dict[str, str] = {}
     for start, end in long:
-        found = language_identifier().identify(quoteless[start:end])
+        words = quoteless[start:end].strip(" .!?;:\n")
+        found = known[words] = known.get(words) or language_identifier().identify(words)
         if found not in {UNKNOWN, message.locale}:
             yield message.body_start + start, message.body_start + len(body[:end].rstrip())
 
 
 def _letters(text: str) -> int:
-    return sum(character.isalpha() for character in text)
+    return sum(map(str.isalpha, text))
 
 
 def _order_id(detector: OrderId, message: Message) -> Iterator[Span]:
@@ -196,9 +102,9 @@ def _says_something(substance: str, message: Message, small_talk: str | None = N
     if any(found[0] >= body for lexicon in message.own_lexicons for found in message.find(lexicon, substance)):
         return True
     text = message.folded.text
-    chats = [start for lexicon in message.own_lexicons for start, _ in message.find(lexicon, small_talk or substance)]
     return any(
-        text[end - 1] == "?" and not any(start <= chat < end for chat in chats)
+        "?" in text[start:end]
+        and not (small_talk and excused((small_talk,), message, start, end, message.own_lexicons))
         for start, end in message.sentences
         if start >= body
     )
@@ -209,13 +115,13 @@ def _confirmation(detector: Confirmation, message: Message) -> Iterator[Span]:
         return
     for lexicon in message.lexicons:
         for status in message.find(lexicon, detector.alone):
-            if not _denied(lexicon, status, message):
+            if not denied(lexicon, status, message):
                 yield message.folded.span(*status)
         for thing in message.find(lexicon, detector.list):
             start, end = message.sentence_around(thing[0])
             for status in message.find(lexicon, detector.other):
                 near = start <= status[0] < end and message.folded.words_between(thing, status) <= detector.within
-                if near and not _denied(lexicon, status, message):
+                if near and not denied(lexicon, status, message):
                     yield message.folded.span(min(thing[0], status[0]), max(thing[1], status[1]))
                     break
 
@@ -244,7 +150,7 @@ def _no_substance(detector: NoSubstance, message: Message) -> Iterator[Span]:
     body = ORDER_ID.sub("", message.body)
     if len(body.split()) > detector.at_most or _NUMBER.search(body):
         return
-    if _excused(detector.unless, message, 0, len(message.folded.text)):
+    if excused(detector.unless, message, 0, len(message.folded.text)):
         return
     if not _says_something(detector.substance, message, detector.small_talk):
         yield _whole(message)
@@ -276,10 +182,10 @@ def _attachments(detector: Attachments, message: Message) -> Iterator[Span]:
 
 
 _FINDERS: dict[str, Callable[[Any, Message], Iterator[Span]]] = {
-    "phrases": _phrases,
-    "misspelled": _misspelled,
-    "near": _near,
-    "ideas": _ideas,
+    "phrases": find_phrases,
+    "misspelled": find_misspelled,
+    "near": find_near,
+    "ideas": find_ideas,
     "pattern": _pattern,
     "links": find_links,
     "emails": find_emails,

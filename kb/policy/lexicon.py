@@ -25,6 +25,8 @@ LEXICONS = Path(__file__).parent / "lexicons"
 # Between two words of a phrase: blanks, quotes, hyphens, emphasis marks and a single line break, but no sentence end.
 _SEPARATOR = r"(?:[^\w.!?;:\n]|\n(?!\s*\n)){1,3}"
 _GAPS = {mark: rf"(?:{_SEPARATOR}[\w'%]+){{0,{most}}}?" for mark, most in (("..", 4), ("...", 8))}
+_LONGEST_NEGATOR = 6
+"""Words of the longest phrase that denies; how far beyond a negation's reach its first word may stand."""
 _CLAUSE_END = re.compile(r"[.!?;:,()\n–—]")
 # Where a phrase may begin: at a word, known by its first letters, or at a sign such as "%".
 _OPENING = re.compile(r"(?<!\w)\w{1,4}|[^\w\s]")
@@ -55,6 +57,16 @@ class Folded:
                 found.setdefault(match[0][:length], []).append(match.start())
         return found
 
+    def words_before(self, position: int, count: int) -> int:
+        """Where the ``count``-th word before ``position`` begins, or the text."""
+        index = bisect_left(self.word_starts, position) - count
+        return self.word_starts[index] if index > 0 else 0
+
+    def words_after(self, position: int, count: int) -> int:
+        """Where the word behind the ``count`` words after ``position`` begins, or the text ends."""
+        index = bisect_left(self.word_starts, position) + count
+        return self.word_starts[index] if index < len(self.word_starts) else len(self.text)
+
     def words_between(self, first: tuple[int, int], second: tuple[int, int]) -> int:
         """Number of words strictly between two spans; 0 where they touch or overlap."""
         left, right = sorted((first, second))
@@ -83,16 +95,22 @@ class Lexicon(BaseModel):
     reach_after: int = Field(default=6, ge=0)
 
     @cached_property
-    def _compiled(self) -> dict[str, re.Pattern[str]]:
-        return {name: phrase_pattern(phrases) for name, phrases in self.lists.items() if phrases}
-
-    @cached_property
     def _openings(self) -> dict[str, frozenset[str]]:
         return {name: frozenset(_openings(phrases)) for name, phrases in self.lists.items()}
 
     @cached_property
-    def _compiled_as_written(self) -> dict[str, re.Pattern[str]]:
-        return {name: phrase_pattern(phrases, lower_case) for name, phrases in self.lists.items() if phrases}
+    def _patterns(self) -> dict[str, re.Pattern[str]]:
+        return {}
+
+    def _pattern(self, name: str) -> re.Pattern[str]:
+        # Compiled when first tried: most lists of a language are never needed for messages in another.
+        if name not in self._patterns:
+            self._patterns[name] = phrase_pattern(self.lists[name])
+        return self._patterns[name]
+
+    @cached_property
+    def _patterns_as_written(self) -> dict[str, re.Pattern[str]]:
+        return {}
 
     @cached_property
     def _negations(self) -> list[tuple[int, re.Pattern[str]]]:
@@ -110,23 +128,29 @@ class Lexicon(BaseModel):
         """Spans in the folded text of the phrases of list ``name``."""
         # Most lists have no phrase that could begin anywhere in a message: the pattern is tried only where one could.
         openings = self._openings.get(name, frozenset()) & folded.openings.keys()
-        end = 0
+        if not openings:
+            return
+        pattern, end = self._pattern(name), 0
         for start in sorted({start for opening in openings for start in folded.openings[opening]}):
-            if start >= end and (match := self._compiled[name].match(folded.text, start)):
+            if start >= end and (match := pattern.match(folded.text, start)):
                 yield match.span()
                 end = match.end()
 
     def find_as_written(self, name: str, lowered: Folded) -> Iterator[tuple[int, int]]:
         """Spans of the phrases of list ``name`` in a text with its accents, for which accents count."""
-        if pattern := self._compiled_as_written.get(name):
-            for match in pattern.finditer(lowered.text):
-                yield match.span()
+        if not self.lists.get(name):
+            return
+        if name not in self._patterns_as_written:
+            self._patterns_as_written[name] = phrase_pattern(self.lists[name], lower_case)
+        for match in self._patterns_as_written[name].finditer(lowered.text):
+            yield match.span()
 
     def negated(self, span: tuple[int, int], folded: Folded) -> bool:
         """Whether the clause around ``span``, or a word in a gap of it, denies it."""
         text = _without(self._harmless, folded.text) if self._harmless else folded.text
-        clause_starts = [match.end() for match in _CLAUSE_END.finditer(text, 0, span[0])]
-        before = clause_starts[-1] if clause_starts else 0
+        start = folded.words_before(span[0], max(self.negators, default=0) + _LONGEST_NEGATOR)
+        clause_starts = [match.end() for match in _CLAUSE_END.finditer(text, start, span[0])]
+        before = clause_starts[-1] if clause_starts else start
         for reach, pattern in self._negations:
             for match in pattern.finditer(text, before, span[1]):
                 # "without a middleman" says what it means; it is not denied by its own first word.
@@ -134,8 +158,9 @@ class Lexicon(BaseModel):
                     return True
         if self._negation_after is None:
             return False
-        end = _CLAUSE_END.search(text, span[1])
-        after = self._negation_after.search(text, span[1], end.start() if end else len(text))
+        last = folded.words_after(span[1], self.reach_after + _LONGEST_NEGATOR)
+        end = _CLAUSE_END.search(text, span[1], last)
+        after = self._negation_after.search(text, span[1], end.start() if end else last)
         return after is not None and folded.words_between(span, after.span()) <= self.reach_after
 
 

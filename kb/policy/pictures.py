@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from kb.policy.kinds import Pictures
 from kb.policy.lexicon import fold_with_origin
 from kb.policy.message import Message
-from kb.policy.rules import Pictures
 
 Span = tuple[int, int]
 

@@ -22,6 +22,9 @@ from service.served_macros import ServedMacros
 from service.settings import load_settings
 from service.wiring import encoder_of, open_macros, open_services, tagger_of
 
+RESOLVED_FROM, WRONG_AT_MOST = 0.7, 0.1
+"""Limits on self-service conversations; what the shipped ones reach is in docs/conversations.md."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -63,10 +66,16 @@ def play(
     locale: Annotated[str | None, typer.Option(help="only conversations in this language")] = None,
     tag: Annotated[Topic | None, typer.Option(help="only conversations with this tag")] = None,
     only: Annotated[str | None, typer.Option(help="only the conversation with this id")] = None,
+    resolved_from: Annotated[
+        float, typer.Option(min=0, max=1, help="share of self-service that must be resolved")
+    ] = RESOLVED_FROM,
+    wrong_at_most: Annotated[
+        float, typer.Option(min=0, max=1, help="share of its answers that may be wrong")
+    ] = WRONG_AT_MOST,
     transcripts: Annotated[bool, typer.Option(help="print what was said, of all that were played")] = False,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Play scripted conversations with the bot as it serves now. Exit code 1 when an expectation fails.
+    """Play scripted conversations with the bot as it serves now. Exit code 1 when an expectation or a limit fails.
 
     Each has a desk of its own that is thrown away; no ticket reaches yours.
     """
@@ -92,8 +101,24 @@ def play(
     else:
         _show(report, transcripts=transcripts)
         note(f"model {tagger.model_id}, {seconds} s")
-    if not report.ok:
+    beyond = _beyond(report, resolved_from, wrong_at_most)
+    for line in beyond:
+        note(line)
+    if beyond or not report.ok:
         raise typer.Exit(1)
+
+
+def _beyond(report: RehearsalReport, resolved_from: float, wrong_at_most: float) -> list[str]:
+    """Limits on self-service that are not kept, as sentences."""
+    figures = report.topics.get(Topic.SELF_SERVICE)
+    if figures is None:
+        return []
+    found = []
+    if figures.resolved.value < resolved_from:
+        found.append(f"{figures.resolved.value:.0%} of self-service was resolved, the limit is {resolved_from:.0%}")
+    if figures.wrong.of and figures.wrong.value > wrong_at_most:
+        found.append(f"{figures.wrong.value:.1%} of its answers were wrong, the limit is {wrong_at_most:.1%}")
+    return found
 
 
 def _chosen(scripts: Scripts, locale: str | None, tag: Topic | None, only: str | None) -> Scripts:
@@ -114,8 +139,8 @@ def _chosen(scripts: Scripts, locale: str | None, tag: Topic | None, only: str |
 
 def _show(report: RehearsalReport, *, transcripts: bool) -> None:
     table = Table(
-        "conversations", "of", "passed", "failed", "known gaps", "resolved", "answers", "wrong", "human-only answered",
-        "disclosed", "loops",
+        "conversations", "of", "passed", "failed", "known gaps", "resolved", "answers", "wrong", "needless tickets",
+        "human-only answered", "disclosed", "loops",
     )  # fmt: skip
     for name, figures in report.topics.items():
         _row(table, name, figures)
@@ -129,24 +154,26 @@ def _show(report: RehearsalReport, *, transcripts: bool) -> None:
         for line in transcript(verdict):
             out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     out.print(table)
-    for title, verdicts in (("failed", report.failures), ("known gap", report.known_gaps)):
-        for verdict in verdicts:
-            script = verdict.placed.script
+    for verdict in report.verdicts:
+        script = verdict.placed.script
+        if not verdict.passed:
+            title = "known gap" if script.known_gap else "failed"
             out.print(f"[bold]{title}[/] {script.id}: {escape(script.known_gap or script.purpose)}", highlight=False)
-            for line in verdict.faults:
-                out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        for line in (*verdict.faults, *verdict.misses):
+            out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     for verdict in report.closed_gaps:
         note(f"{verdict.placed.at()}: {verdict.placed.script.id} passes now; remove its known_gap")
 
 
 def _row(table: Table, name: str, figures: Figures) -> None:
-    resolved = figures.resolved
-    counts = (figures.answers, figures.wrong_answers, figures.human_only_answers, figures.disclosures, figures.loops)
+    resolved, wrong = figures.resolved, figures.wrong
     table.add_row(
         name,
         *(str(n) for n in (figures.conversations, figures.passed, figures.failed, figures.known_gaps)),
         f"{resolved.value:.0%} of {resolved.of}" if resolved.of else "",
-        *map(str, counts),
+        str(figures.answers),
+        f"{round(wrong.value * wrong.of)} ({wrong.value:.1%})" if wrong.of else "",
+        *map(str, (figures.needless_tickets, figures.human_only_answers, figures.disclosures, figures.loops)),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot import MAX_MESSAGE
 from desk.ledger import Status
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep, public
+from service.routes.dependencies import ServicesDep, address_of, public
 
 router = APIRouter(
     prefix="/v1/chat", tags=["chat"], dependencies=[public("customers chat, each session with its own token")]
@@ -66,11 +66,17 @@ def say(
     message: MessageIn,
     token: Token,
     services: ServicesDep,
+    request: Request,
     accept: Annotated[str, Header()] = "",
 ) -> Response:
     """One customer message in, one turn out; as server-sent events where the client accepts them."""
     turn = services.conversations.say(
-        session_id, token, message.text, client_id=message.client_id, choice=message.choice
+        session_id,
+        token,
+        message.text,
+        client_id=message.client_id,
+        choice=message.choice,
+        address=address_of(request),
     ).to_json()
     if EVENT_STREAM in accept:
         return StreamingResponse(_events(turn), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"})

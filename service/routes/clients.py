@@ -24,7 +24,7 @@ from desk.webhooks.signatures import TOLERANCE, SignatureError, scheme_of
 from service.chat_clients import WebClient
 from service.chatwoot import ChatwootPayloadError, chatwoot_bot
 from service.problems import ProblemError
-from service.routes.dependencies import ServicesDep, public
+from service.routes.dependencies import ServicesDep, address_of, public
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -136,7 +136,7 @@ def rasa(
     token: Annotated[str, Query(max_length=500, description="one of the client's tokens")] = "",
 ) -> list[RasaOut]:
     """One message of a sender in, the bot's messages out, as Rasa's REST channel answers."""
-    client = _admitted(services.clients.rasa, "rasa", request, message.sender, token)
+    client, address = _admitted(services.clients.rasa, "rasa", request, message.sender, token)
     chats = ClientChats(services.database, services.conversations)
     site = services.clients.site_of(client, services.settings)
     sender = message.sender or uuid.uuid4().hex
@@ -145,7 +145,7 @@ def rasa(
     if message.message.strip() in RASA_RESTARTS:
         greeting = chats.start("rasa", sender, site=site, locale=locale)
         return [RasaOut(recipient_id=sender, text=said.text) for said in greeting]
-    said = chats.say("rasa", sender, message.message, site=site, locale=locale)
+    said = chats.say("rasa", sender, message.message, site=site, locale=locale, address=address)
     answers = [RasaOut(recipient_id=sender, text=text) for text in said.texts]
     if answers and said.turn.choices:
         answers[-1].buttons = [RasaButton(title=c.label, payload=f"/{c.value}") for c in said.turn.choices]
@@ -160,7 +160,7 @@ def deep_chat(
     token: Annotated[str, Query(max_length=500, description="one of the client's tokens")] = "",
 ) -> DeepChatOut:
     """The customer's last message in, the bot's answer out, as deep-chat shows it."""
-    client = _admitted(services.clients.deep_chat, "deep_chat", request, posted.sender, token)
+    client, address = _admitted(services.clients.deep_chat, "deep_chat", request, posted.sender, token)
     last = next((message for message in reversed(posted.messages) if message.role == "user"), None)
     if last is None:
         raise ProblemError(422, "body.messages: none has the role user; send what the customer wrote")
@@ -171,6 +171,7 @@ def deep_chat(
         last.text,
         site=services.clients.site_of(client, services.settings),
         locale=posted.locale,
+        address=address,
     )
     return DeepChatOut(text="\n\n".join(said.texts), html=_buttons(said))
 
@@ -204,13 +205,18 @@ def _check_signature(secrets: Sequence[str], request: Request, body: bytes) -> N
         ) from error
 
 
-def _admitted(client: WebClient | None, name: str, request: Request, sender: str | None, token: str) -> WebClient:
-    """The client, if this request may speak for its sender. Raises `ProblemError`."""
+def _admitted(
+    client: WebClient | None, name: str, request: Request, sender: str | None, token: str
+) -> tuple[WebClient, str | None]:
+    """The client, if this request may speak for its sender, and the customer's address where it is they who ask.
+
+    Raises `ProblemError`.
+    """
     if client is None:
         raise _not_configured(name)
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
     if client.knows(token or (shown.strip() if scheme.lower() == "bearer" else "")):
-        return client
+        return client, None
     if not client.public:
         raise ProblemError(
             401, "send one of the client's tokens as bearer token or ?token=", headers={"WWW-Authenticate": "Bearer"}
@@ -218,10 +224,10 @@ def _admitted(client: WebClient | None, name: str, request: Request, sender: str
     if sender is not None and len(sender) < client.min_sender:
         raise ProblemError(
             422,
-            f"body.sender: has {len(sender)} characters; where browsers talk to the desk it opens the conversation as a "
-            f"password and needs {client.min_sender} random ones, such as crypto.randomUUID() gives",
+            f"body.sender: has {len(sender)} characters; where browsers talk to the desk it opens the conversation "
+            f"like a password and needs {client.min_sender} random ones, such as crypto.randomUUID() gives",
         )
-    return client
+    return client, address_of(request)
 
 
 def _not_configured(name: str) -> ProblemError:

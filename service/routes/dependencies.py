@@ -108,10 +108,6 @@ async def deny_undeclared(request: Request) -> None:
         )
 
 
-Staff = allow("tickets:write")
-"""What everybody who answers customers may do."""
-
-
 def own_origins(request: Request, settings: Settings) -> frozenset[str]:
     """Where our own pages come from."""
     return frozenset({str(request.base_url).rstrip("/"), settings.public_url} - {""})

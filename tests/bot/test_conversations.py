@@ -1,28 +1,19 @@
 """What a customer experiences, turn by turn, over the real model, search and database."""
 
-import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import bot
-from bot import (
-    MAX_MESSAGE,
-    Act,
-    EmptyMessageError,
-    MessageTooLongError,
-    UnknownSessionError,
-    WrongTokenError,
-)
+from bot import Act, EmptyMessageError
 from bot.wording import starter_wording
 from classifier.folding import fold
+from classifier.tagger import Tagger
 from desk.database import Database
 from desk.ledger import EventKind
-from desk.tables import chat_sessions, chat_turns, tickets
+from desk.tables import chat_sessions
 
 QUESTIONS = {
     "en": "Where is my parcel?",
@@ -36,6 +27,11 @@ UNCLEAR = ("asdf qwer", "still qwer", "blub qwertz")
 
 def sources(turn) -> list[str]:
     return [said.source for said in turn.messages]
+
+
+def outcome_of(database: Database) -> str | None:
+    with database.session(read_only=True) as session:
+        return session.execute(sa.select(chat_sessions.c.outcome)).scalar_one()
 
 
 def handed_off(chat, turn):
@@ -72,9 +68,9 @@ def test_a_session_starts_in_the_nearest_supported_language(open_chat, database,
 def test_a_confirmed_answer_closes_the_conversation_and_a_new_question_opens_it_again(chat, database):
     chat.say("Where is my parcel?")
     assert chat.press("solved").act is Act.CLOSE
-    assert session_row(database).outcome == "confirmed"
+    assert outcome_of(database) == "confirmed"
     assert chat.say("How do I return an article?").act is Act.ANSWER
-    assert session_row(database).outcome is None
+    assert outcome_of(database) is None
 
 
 def test_an_answer_that_did_not_help_goes_to_a_person_and_is_never_repeated(chat):
@@ -166,7 +162,7 @@ def test_an_assisted_reason_goes_to_a_person_with_an_article_meanwhile(chat):
     assert turn.act is Act.HAND_OFF
     assert turn.reason == "damaged_in_transit"
     assert sources(turn)[-1] == "article:en/damaged#1"
-    assert any("24" in said.text and turn.ticket_id in said.text for said in turn.messages)
+    assert any(turn.ticket_id in said.text for said in turn.messages)
 
 
 def test_the_ticket_has_the_customers_words_first_the_tag_and_why(chat):
@@ -182,13 +178,13 @@ def test_the_ticket_has_the_customers_words_first_the_tag_and_why(chat):
     assert data["alternatives"][0]["id"] == "return_request"
 
 
-def test_after_the_hand_off_messages_are_noted_acknowledged_once_and_replies_appear(chat):
+def test_after_the_hand_off_messages_reach_the_ticket_and_are_acknowledged_once_and_replies_appear(chat):
     ticket_id = chat.say("I want to talk to a human").ticket_id
     first, second = chat.say("It is about order 12"), chat.say("How do I return an article?")
     assert [len(first.messages), len(second.messages)] == [1, 0]
     assert {first.act, second.act} == {Act.HAND_OFF}
-    notes = [e.data["text"] for e in chat.desk.events(ticket_id) if e.kind is EventKind.NOTED]
-    assert notes == ["It is about order 12", "How do I return an article?"]
+    wrote = [e.data["text"] for e in chat.desk.events(ticket_id) if e.kind is EventKind.CUSTOMER_WROTE]
+    assert wrote == ["It is about order 12", "How do I return an article?"]
     chat.desk.reply(ticket_id, "Hello, this is Anna.", "agent:anna")
     last = chat.history()[-1]
     assert (last.role, last.text, last.ticket_id) == ("agent", "Hello, this is Anna.", ticket_id)
@@ -212,123 +208,12 @@ def test_another_language_switches_the_conversation_and_an_unknown_one_goes_to_a
     assert dutch.desk.ticket(turn.ticket_id).ticket.language == "nl"
 
 
-# -- on disk -----------------------------------------------------------------------------------------------
-
-
-def session_row(database: Database):
-    with database.session(read_only=True) as session:
-        return session.execute(sa.select(chat_sessions)).one()
-
-
-def count(database: Database, table: sa.Table) -> int:
-    with database.session(read_only=True) as session:
-        return session.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-
-
-def test_a_resent_message_has_one_effect_and_the_same_turn(open_chat, opened, database_url):
-    database = opened(database_url)
-    chat = open_chat(database)
-    for text in ("Where is my parcel?", "I want to talk to a human", "more"):
-        first = chat.say(text, client_id=text)
-        rows = count(database, chat_turns)
-        again = chat.say(text, client_id=text)
-        assert again == first
-        assert count(database, chat_turns) == rows
-    assert count(database, tickets) == 1
-    [ticket] = chat.desk.open_tickets()
-    assert len([e for e in chat.desk.events(ticket.ticket.id) if e.kind is EventKind.NOTED]) == 1
-
-
-def test_two_deliveries_at_the_same_moment_have_one_effect(open_chat, opened, database_url):
-    database = opened(database_url)
-    chat = open_chat(database)
-    with ThreadPoolExecutor(4) as pool:
-        turns = list(pool.map(lambda _: chat.say("The vase arrived broken", client_id="once"), range(4)))
-    assert len({turn.ticket_id for turn in turns}) == 1
-    assert count(database, tickets) == 1
-    assert [entry.text for entry in chat.history() if entry.role == "customer"] == ["The vase arrived broken"]
-
-
-def test_different_messages_at_the_same_moment_are_all_kept(open_chat, database):
-    chat = open_chat(database)
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(chat.say, ["Where is my parcel?", "hello", "How do I return an article?"]))
-    assert len([entry for entry in chat.history() if entry.role == "customer"]) == 3
-
-
-def test_another_process_continues_the_conversation(open_chat, opened, database_url):
-    first = open_chat(opened(database_url))
-    first.say(UNCLEAR[0])
-    second = open_chat(opened(database_url))
-    second.started = first.started
-    assert second.say(UNCLEAR[1]).act is Act.CLARIFY
-    assert first.say(UNCLEAR[2]).act is Act.HAND_OFF
-    assert second.history() == first.history()
-
-
-def test_the_history_ends_with_the_buttons_that_are_open_now(chat):
-    chat.say("Where is my parcel?")
-    history = [entry.to_json() for entry in chat.history()]
-    assert [entry["role"] for entry in history] == ["bot", "customer", "bot", "bot"]
-    assert [choice["value"] for choice in history[-1]["choices"]] == ["solved", "not_solved", "person"]
-    assert all("choices" not in entry for entry in history[:-1])
-
-
-def test_a_session_opens_with_its_own_token_only(open_chat, database):
-    chat, other = open_chat(database), open_chat(database)
-    for token in ("", "x", other.started.token, chat.started.token + "x", "\ud800"):
-        with pytest.raises(WrongTokenError) as wrong:
-            chat.conversations.say(chat.started.session_id, token, "hi")
-        with pytest.raises(WrongTokenError):
-            chat.conversations.history(chat.started.session_id, token)
-    with pytest.raises(UnknownSessionError) as unknown:
-        chat.conversations.say("C-0", chat.started.token, "hi")
-    assert str(unknown.value) == str(wrong.value)
-    assert len(chat.history()) == 1
-
-
-def test_the_token_has_256_bits_and_only_its_hash_is_stored(chat, database):
-    assert len(chat.started.token) >= 43
-    row = session_row(database)
-    assert row.token_hash == hashlib.sha256(chat.started.token.encode()).hexdigest()
-    assert chat.started.token not in str(row._mapping)
-
-
-def test_empty_and_overlong_messages_are_refused_and_leave_no_trace(chat, database):
-    for text in ("", "  \n\t "):
-        with pytest.raises(EmptyMessageError):
-            chat.say(text)
-    with pytest.raises(MessageTooLongError, match="4,001"):
-        chat.say("x" * (MAX_MESSAGE + 1))
-    assert count(database, chat_turns) == 1
-
-
-@pytest.mark.parametrize("text", ["\x00", "\ud800 hello", "<script>alert(1)</script>", "🙂" * 4000, "{shop} {ticket}"])
-def test_odd_characters_are_a_message_like_any_other(chat, text):
-    assert chat.say(text).act in {Act.CLARIFY, Act.HAND_OFF}
-    assert len(chat.history()) >= 3
-
-
-def test_a_long_conversation_ends_with_a_person_and_fits_into_a_ticket(chat):
-    for _ in range(200):
-        turn = chat.say("How do I return an article? " + "é" * 3_900)
-        if turn.act is Act.HAND_OFF:
-            break
-    assert turn.ticket_id
-
-
 def test_a_desk_without_model_hands_everything_off(open_chat, database, tagger):
-    from classifier.tagger import Tagger
-
     blind = Tagger(tagger.taxonomy, tagger.guard, tagger.languages, None)
     chat = open_chat(database, "en", blind)
     turn = chat.say("Where is my parcel?")
     assert turn.act is Act.HAND_OFF
     assert handed_off(chat, turn).data["why"] == "guard_unavailable"
-
-
-def test_every_public_name_is_there():
-    assert all(hasattr(bot, name) for name in bot.__all__)
 
 
 MOVES = st.sampled_from(

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import uvicorn
 import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from threadpoolctl import threadpool_limits
 
 from classifier.encoders import UniversalEncoder
 from classifier.features import feature_text
 from classifier.taxonomy import Autonomy, starter_taxonomy
 from desk.inbox import Desk
+from desk.tables import orders
 from models.bundle import Manifest, write_bundle
 from models.registry import Registry
 from models.signing import SigningKey
@@ -36,6 +38,7 @@ PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8">
 <body style="margin: 0; background: Canvas; color: CanvasText"><main><h1>Lamps</h1><a href="#x">Link</a></main>
 <script async src="/widget.js" data-site="demo"></script></body></html>"""
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; object-src 'none'"
+expect.set_options(timeout=15_000)  # the first macro waits for the policy rules to be read
 SHOP = 'Lumen & Co <img src=x onerror="alert(1)">'
 RETURN = """## How do I return an article?
 
@@ -80,6 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         origins="http://localhost:1",
     )
     with open_services(settings) as services:
+        services.tagger.tag("", "the first one waits for the model to be read")
         served = Shop(services)
         with _serving(_app(served)) as url:
             served.url = url
@@ -165,3 +169,30 @@ def visit(browser: Browser, shop: Shop) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture
+def order(shop: Shop) -> Iterator[dict[str, str]]:
+    """An order that is on its way, whose buyer and carrier have hostile names; gone after the test."""
+    found = {"id": "123-4567890-1234567", "email": "ada@example.org"}
+    facts = {
+        "order.id": found["id"],
+        "order.fulfilment": "merchant",
+        "buyer.name": "Ada <script>alert(1)</script>",
+        "shipment.carrier": "DHL <img src=x onerror=alert(1)>",
+        "shipment.tracking": "JJD000390007882823456",
+        "shipment.status": "in_transit",
+        "shipment.eta": (datetime.now(UTC) + timedelta(days=9)).date().isoformat(),
+    }
+    row = {"order_id": found["id"], "facts": facts, "buyer_email": found["email"], "postcode": "SW1A 1AA"}
+    with shop.services.database.session() as session:
+        session.execute(orders.insert().values(**row, as_of=datetime.now(UTC)))
+    yield found
+    with shop.services.database.session() as session:
+        session.execute(orders.delete())
+
+
+@pytest.fixture(scope="session")
+def payloads() -> list[str]:
+    """A hundred attempts to have a browser call alert or set window.pwned."""
+    return PAYLOADS

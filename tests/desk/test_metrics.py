@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from desk.inbox import IncomingTicket
 from desk.ledger import Event, EventKind
+from desk.metrics import outcomes
 from desk.metrics.definitions import Metric
 from desk.metrics.query import Side, metrics_report, metrics_reports, tickets_behind
 from desk.metrics.scope import Dimension, FilterError, Period, Scope, Window, grouping
@@ -366,6 +367,15 @@ def test_days_are_those_of_the_time_zone_when_the_clocks_change_too(desk, taxono
     for by, group in ((Period.DAY, days.groups[1]), (Period.WEEK, weeks.groups[0]), (Period.WEEK, weeks.groups[1])):
         narrow = metrics_report(desk.database, taxonomy, Scope(window).narrowed(by, group.key), None, [Metric.VOLUME])
         assert narrow.total.figures[Metric.VOLUME].n == group.figures[Metric.VOLUME].n
+
+
+def test_a_large_window_gives_the_figures_of_a_small_one(desk, taxonomy, fill, noon, monkeypatch):
+    fill("refund_status", 5, noon(3, 3), [(EventKind.REPLIED, {}), (EventKind.RESOLVED, {})], order_id="o1")
+    scope = Scope(WINDOW, {}, noon(3, 30))
+    small = metrics_report(desk.database, taxonomy, scope)
+    monkeypatch.setattr(outcomes, "MANY", 5)  # PostgreSQL is told to plan otherwise
+    assert metrics_report(desk.database, taxonomy, scope) == small
+    assert small.total.figures[Metric.FCR].n == 5
 
 
 def test_pages_of_tickets_are_disjoint_and_complete(desk, taxonomy, fill, noon):

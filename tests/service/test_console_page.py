@@ -84,6 +84,7 @@ def test_a_reason_is_corrected_with_its_macros_and_a_blocked_reply_says_why(page
     page.get_by_label("Reason", exact=True).last.select_option("change_delivery")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Reason is right").click()
+    page.get_by_role("dialog").get_by_role("button", name="Asks for something else").click()
     expect(page.get_by_text("Reason is now: Change delivery.")).to_be_visible()
     page.get_by_label("Reply", exact=True).fill("Please call me on +44 161 496 0000 or write to me@example.com")
     page.get_by_role("button", name="Send, keep open").click()

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 
+from desk.access.personal_data import PLACEHOLDERS, Held
 from desk.inbox import Desk, IncomingTicket
 from training.desk_labels import confirmed_examples
 
@@ -70,3 +71,9 @@ def test_since_leaves_older_tickets_out(desk: Desk) -> None:
     for number in (1, 2, 3):
         desk.correct_tag(receive(desk, number, f"text {'abc'[number - 1]}"), "thanks", "agent:ana")
     assert [example.body for example in confirmed_examples(desk, date(2026, 3, 2))] == ["text b", "text c"]
+
+
+def test_erased_tickets_teach_nothing(desk: Desk) -> None:
+    for number, text in enumerate((PLACEHOLDERS[Held.TEXT], "where is it"), start=1):
+        desk.correct_tag(receive(desk, number, text), "tracking_update", "agent:ana")
+    assert [example.body for example in confirmed_examples(desk)] == ["where is it"]

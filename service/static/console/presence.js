@@ -53,6 +53,8 @@ export function leave(keepalive = false) {
 export function start(reload) {
   setInterval(() => beat(reload), EVERY);
   document.addEventListener("visibilitychange", () => beat(reload));
+  // whoever begins to write is seen at once
+  document.addEventListener("focusin", (event) => { if (event.target.id === "reply") beat(reload); });
   addEventListener("pagehide", () => leave(true));
   beat(reload);
 }

@@ -13,9 +13,13 @@ const rows = document.getElementById("list");
 const path = (verb) => `/v1/console/tickets/${encodeURIComponent(state.current.id)}/${verb}`;
 const QUIET = new Set(["suggested", "noted", "mentioned"]);
 
+let latest = 0;
+
 export async function open(id, reason) {
-  const kept = draft(id);
+  const turn = (latest += 1);
   const ticket = await call(`/v1/console/tickets/${encodeURIComponent(id)}${reason ? `?reason=${encodeURIComponent(reason)}` : ""}`);
+  if (turn !== latest) return; // another ticket was chosen while this one was on its way
+  const kept = draft(id);
   Object.assign(state, { current: ticket, considered: reason ?? null, macro: kept.macro });
   const row = state.tickets.find((t) => t.id === id);
   stamp(ticket.state.clocks);
@@ -55,7 +59,7 @@ function drawTicket() {
     handlingBar(t, handled),
     el("div", { id: "others", "aria-live": "polite" }),
     el("div", { id: "notice", "aria-live": "polite" }),
-    conversation(t),
+    ...conversation(t),
     el("div", { class: "columns" },
       el("section", { class: "card" }, el("h2", {}, "Reply"),
         el("label", { class: "visually-hidden", for: "reply" }, "Reply"),
