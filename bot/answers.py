@@ -47,8 +47,18 @@ class Answers:
         self, question: str, reason: str, locale: str, threshold: float, said: Collection[str] = ()
     ) -> Said | None:
         """The passage of ``reason`` that most probably answers, from ``threshold`` on and not yet ``said``."""
+        found = self.nearest(question, reason, locale, said)
+        return found[0] if found and found[1] >= threshold else None
+
+    def nearest(
+        self, question: str, reason: str, locale: str, said: Collection[str] = (), *, without: str | None = None
+    ) -> tuple[Said, float] | None:
+        """What would be said, and the probability that it answers; ``without`` a question that search knows."""
+        marketplace = self._marketplace(reason)
         try:
-            ranked = self._knowledge.hybrid.ranked(question, locale, marketplace=self._marketplace(reason), k=_RANKED)
+            ranked = self._knowledge.hybrid.ranked(
+                question, locale, marketplace=marketplace, k=_RANKED, without=without
+            )
         except KnowledgeNotSyncedError as error:
             log.warning("nothing can be answered: %s", error)
             return None
@@ -60,14 +70,15 @@ class Answers:
             and f"{ARTICLE_PREFIX}{result.passage.id}" not in said
         ]
         best = max(candidates, key=lambda result: result.probability, default=None)
-        if best is None or best.probability < threshold:
+        if best is None:
             return None
         # An article opens with the answer to the commonest form of its question: a section must be clearly nearer.
         opening = next((r for r in candidates if r.passage.id == f"{locale}/{best.passage.article}#1"), None)
         if opening and opening.passage_score > best.passage_score - self._settings.opening_lead:
-            return Said(opening.passage.markdown, f"{ARTICLE_PREFIX}{opening.passage.id}")
+            return Said(opening.passage.markdown, f"{ARTICLE_PREFIX}{opening.passage.id}"), best.probability
         # Its heading is the question that a section answers; without it a short answer hangs in the air.
-        return Said(f"**{best.passage.heading}**\n\n{best.passage.markdown}", f"{ARTICLE_PREFIX}{best.passage.id}")
+        section = f"**{best.passage.heading}**\n\n{best.passage.markdown}"
+        return Said(section, f"{ARTICLE_PREFIX}{best.passage.id}"), best.probability
 
     def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Filled:
         """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check.

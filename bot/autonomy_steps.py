@@ -1,4 +1,4 @@
-"""Turning the dial: up by a named person on certified evidence, down by a person at any time or by what customers say."""
+"""Turning the dial: up by a named person on certified evidence, down by a person at will or by what customers say."""
 
 from __future__ import annotations
 
@@ -51,18 +51,22 @@ class Turning:
 
     def standings(self, now: datetime | None = None, drifted: Collection[str] = ()) -> list[Standing]:
         """Every reason on the dial. ``drifted`` are reasons whose tickets have changed; see `paretodesk shift`."""
-        moment, settings = now or datetime.now(UTC), self._settings
         levels = self._dial.levels()
+        overall = self._evidence(levels, self._settings.evidence_days, now)
+        recent = self._evidence(levels, self._settings.window_days, now)
+        return [
+            Standing(reason, level, overall[reason], recent[reason], self._against(reason, recent[reason], drifted))
+            for reason, level in levels.items()
+        ]
+
+    def _evidence(self, levels: Mapping[str, Level], days: int, now: datetime | None) -> dict[str, Evidence]:
         with self._dial.database.session(read_only=True) as session:
             steps = {reason: step.at for reason in levels if (step := last_step(session, reason))}
-        overall = evidence(self._dial.database, starts(levels, steps, moment, settings.evidence_days))
-        recent = evidence(self._dial.database, starts(levels, steps, moment, settings.window_days))
-        found = []
-        for reason, level in levels.items():
-            against = recent[reason].against(settings)
-            against += ["its tickets are not what they were (drift)"] if reason in drifted else []
-            found.append(Standing(reason, level, overall[reason], recent[reason], tuple(against)))
-        return found
+        return evidence(self._dial.database, starts(levels, steps, now or datetime.now(UTC), days))
+
+    def _against(self, reason: str, recent: Evidence, drifted: Collection[str]) -> tuple[str, ...]:
+        drift = ("its tickets are not what they were (drift)",) if reason in drifted else ()
+        return (*recent.against(self._settings), *drift)
 
     def up(self, reason: str, approver: str, why: str = "", now: datetime | None = None) -> Step:
         """One level up, for which ``approver`` answers; refused unless the evidence certifies it."""
@@ -101,18 +105,15 @@ class Turning:
 
         With ``dry_run`` it only says what it would do.
         """
+        levels = {reason: level for reason, level in self._dial.levels().items() if level.moved(-1)}
         turned: list[tuple[Standing, Step | None]] = []
-        for standing in self.standings(now, drifted):
-            lower = standing.level.moved(-1)
-            if not standing.against or lower is None:
+        for reason, recent in self._evidence(levels, self._settings.window_days, now).items():
+            against, lower = self._against(reason, recent, drifted), levels[reason].moved(-1)
+            if not against or lower is None:
                 continue
-            told = standing.recent.to_json(self._settings)
-            step = (
-                None
-                if dry_run
-                else self._turn(standing.reason, lower, REVIEWER, "; ".join(standing.against), told, now)
-            )
-            turned.append((standing, step))
+            told, why = recent.to_json(self._settings), "; ".join(against)
+            step = None if dry_run else self._turn(reason, lower, REVIEWER, why, told, now)
+            turned.append((Standing(reason, levels[reason], recent, recent, against), step))
         return turned
 
     def _turn(

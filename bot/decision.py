@@ -19,6 +19,26 @@ from classifier.taxonomy import OTHER, Autonomy, Taxonomy
 STARTER_DECISION = Path(__file__).parent / "data" / "decision.yaml"
 
 
+class Certificate(BaseModel):
+    """What is known about ``passage_threshold``; written by `paretodesk autonomy thresholds --write`.
+
+    ``met``: of the answers that the bot gives by itself at most ``aim`` are wrong, at this ``confidence``, shown on the
+    development half of the questions. The rest is measured on the test half: the share of its questions ``answered``,
+    ``wrong`` of these ``n`` answers, and the exact bound ``wrong_at_most`` at the same confidence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aim: float = Field(gt=0, lt=1)
+    met: bool
+    confidence: float = Field(gt=0, lt=1)
+    answered: float = Field(ge=0, le=1)
+    n: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    wrong_at_most: float = Field(ge=0, le=1)
+    model: str
+
+
 class DecisionSettings(BaseModel):
     """The data file ``decision.yaml``."""
 
@@ -27,6 +47,7 @@ class DecisionSettings(BaseModel):
     version: int
     passage_threshold: float = Field(ge=0, le=1)
     passage_threshold_chosen: float = Field(ge=0, le=1)
+    certificate: Certificate | None = None
     opening_lead: float = Field(ge=0, le=1)
     macros_for_people: frozenset[str]
     marketplace_of_reason: dict[str, str] = {}

@@ -80,9 +80,9 @@ class TicketState:
     ``reason`` is the best guess even while ``decision`` is undecided; a person's word (``confirmed_by``)
     outlasts every later model. ``secondary`` are reasons that a model found beside it. ``first_reply_at`` is the
     first public reply that was not automatic. ``replies`` counts public replies, ``macros`` are the macro ids sent,
-    in order. ``handle_seconds`` sums the agents' work. ``contacts`` counts the customer's messages; ``waiting_since`` is the oldest of them that
-    no person has answered, None while nobody waits for us. ``snoozed_until`` may lie in the past.
-    ``mentioned`` are the colleagues asked, in order of the first time.
+    in order. ``handle_seconds`` sums the agents' work. ``contacts`` counts the customer's messages;
+    ``waiting_since`` is the oldest of them that no person has answered, None while nobody waits for us.
+    ``snoozed_until`` may lie in the past. ``mentioned`` are the colleagues asked, in order of the first time.
     """
 
     ticket_id: str

@@ -24,6 +24,7 @@ from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
 from desk.ledger import UnknownTicketError
 from desk.macro_library import MacroContentError, UnknownMacroError
 from desk.mail.replies import NotAnswerableError
+from desk.metrics.scope import FilterError
 from desk.order_http import OrderSourceDownError
 from desk.people import UnknownColleagueError
 from desk.snoozing import SnoozeError
@@ -68,6 +69,7 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
     SnoozeError: 422,
     IncomingTicketError: 422,
     WindowError: 422,
+    FilterError: 422,
     UnknownMacroError: 404,
     MacroContentError: 422,
     MacroStepError: 409,

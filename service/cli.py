@@ -9,6 +9,7 @@ import typer
 
 from service.commands import (
     access,
+    autonomy,
     chatting,
     deskwork,
     erasing,
@@ -38,6 +39,7 @@ for room in (
     knowledge,
     macros,
     chatting,
+    autonomy,
     deskwork,
     reporting,
     service_levels,

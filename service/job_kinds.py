@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+from bot.autonomy import Dial
+from bot.autonomy_steps import Turning
 from bot.settling import settle
 from desk.intake import TAG
 from desk.jobs import Chore, JobKind, Worker
@@ -18,6 +20,8 @@ SWEEP_EVERY = 15.0
 """Seconds between looks for tickets that came without a job, such as imported ones."""
 SETTLE_EVERY = 3_600.0
 """Seconds between looks for conversations whose week is over."""
+REVIEW_EVERY = 3_600.0
+"""Seconds between looks at what speaks against the autonomy of a reason."""
 SETTLED_FOR = timedelta(minutes=1)
 """How long such a ticket is left to whoever brought it: an import tags its own."""
 
@@ -43,4 +47,6 @@ def working(
     """Does jobs in the background until the block ends, and finds tickets that came without one."""
     sweeping = Chore("sweep", sweep_every, lambda: sweep(services.database, settled_for))
     settling = Chore("chat outcomes", SETTLE_EVERY, lambda: settle(services.database))
-    return Worker(services.database, job_kinds(services), [sweeping, settling])
+    turning = Turning(Dial(services.database, services.taxonomy))
+    reviewing = Chore("autonomy review", REVIEW_EVERY, turning.review)
+    return Worker(services.database, job_kinds(services), [sweeping, settling, reviewing])

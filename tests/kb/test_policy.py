@@ -280,7 +280,7 @@ def test_a_message_file_may_start_with_a_subject(tmp_path):
         "span": [9, 20],
         "message": 'The mark "[Important]" is reserved.',
         "remedy": "Remove the mark.",
-        "rule_set": "amazon/2",
+        "rule_set": "amazon/3",
     }
     assert second["rule"] == "R26"
     text = path.read_text(encoding="utf-8")

@@ -78,7 +78,7 @@ def test_ebay_only_warns_where_a_revision_of_feedback_is_asked_for():
 def test_the_result_names_the_rule_set_that_judged(tmp_path):
     path = tmp_path / "message.txt"
     path.write_text("Contact us on WhatsApp\n", encoding="utf-8")
-    for marketplace, judged_by in (("amazon", "amazon/2"), ("walmart", "walmart/1")):
+    for marketplace, judged_by in (("amazon", "amazon/3"), ("walmart", "walmart/2")):
         done = CliRunner().invoke(
             app, ["macros", "check", str(path), "--marketplace", marketplace, "--locale", "en", "--json"]
         )

@@ -73,7 +73,7 @@ def show(part: str, counts: Counts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "precision", "recall", "innocent_flagged"), [("development", 0.97, 0.98, 0.02), ("test", 0.82, 0.71, 0.11)]
+    ("part", "precision", "recall", "innocent_flagged"), [("development", 0.98, 0.98, 0.01), ("test", 0.80, 0.79, 0.11)]
 )
 def test_precision_and_recall_do_not_fall(part, precision, recall, innocent_flagged):
     counts = measured(part)
