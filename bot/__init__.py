@@ -5,7 +5,9 @@ BotError (bot.session_store)
     ├── WrongTokenError        the token is not this session's; clients are told the same
     ├── BusySessionError       other messages of the same session kept arriving first
     ├── EmptyMessageError      nothing was said
-    └── MessageTooLongError    more than MAX_MESSAGE characters
+    ├── MessageTooLongError    more than MAX_MESSAGE characters
+    ├── AutonomyError          bot.autonomy           a level cannot be turned like that
+    └── ThresholdError         bot.threshold_choice   no threshold can be chosen or stored
 """
 
 from bot.conversations import MAX_MESSAGE, Conversations, EmptyMessageError, MessageTooLongError

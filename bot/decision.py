@@ -55,6 +55,7 @@ class DecisionSettings(BaseModel):
     max_clarifications: int = Field(ge=0)
     max_options: int = Field(ge=0, le=5)
     min_option_probability: float = Field(ge=0, le=1)
+    min_further_probability: float = Field(ge=0, le=1)
     order_reasons: frozenset[str]
     order_reasons_if_named: frozenset[str] = frozenset()
     max_order_prompts: int = Field(ge=1)
@@ -188,6 +189,16 @@ class Decision:
             and self._autonomy(alternative.id) is Autonomy.HUMAN_ONLY
             for alternative in tag.reasons
         )
+
+    def passed_on(self, tag: Tag, reason: str) -> tuple[str, ...]:
+        """What else is probable enough to be named to the customer and to make a ticket of its own.
+
+        Beside a reason that the tag did not find, the others are guesses at the same concern.
+        """
+        if tag.reason != reason:
+            return ()
+        probable = {also.id for also in tag.secondary if also.probability >= self.settings.min_further_probability}
+        return tuple(also for also in self.further(tag, reason) if also in probable)
 
     def needs_order(self, reason: str) -> bool:
         """Whether the answer depends on the order."""

@@ -98,7 +98,7 @@ class Exchange(OrderMoves):
     def _also(self, topic: Topic) -> tuple[str, ...]:
         """What else was asked for and nobody has been told yet, this message's first."""
         tag = self._question_tag if topic.chosen else self._tag
-        found = (*self._resources.decision.further(tag, topic.reason), *self._state.also)
+        found = (*self._resources.decision.passed_on(tag, topic.reason), *self._state.also)
         told = (topic.reason, *self._state.passed)
         return tuple(dict.fromkeys(reason for reason in found if reason not in told))
 

@@ -71,8 +71,13 @@ class ProofLocks:
     def forgive(self, attempt: Attempt) -> None:
         """Take back an attempt that was no wrong proof."""
         columns = proof_attempts.c
-        mine = proof_attempts.update().where(columns.subject_hash.in_(attempt.subjects), columns.attempts > 0)
-        self._database.write(lambda session: session.execute(mine.values(attempts=columns.attempts - 1)))
+
+        def act(session: Session) -> None:
+            for subject in sorted(attempt.subjects):
+                mine = proof_attempts.update().where(columns.subject_hash == subject, columns.attempts > 0)
+                session.execute(mine.values(attempts=columns.attempts - 1))
+
+        self._database.write(act)
 
     def purge(self) -> int:
         """Delete counts that are over; returns how many."""

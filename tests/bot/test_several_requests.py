@@ -1,6 +1,6 @@
 """A customer who asks for several things gets the first answered, and is told what went to a person."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -137,3 +137,23 @@ def test_a_hand_off_before_any_answer_has_everything(chat_with, with_orders):
     turn = chat.press("person")
     [handed] = [e for e in chat.desk.events(turn.ticket_id) if e.kind is EventKind.HANDED_OFF]
     assert handed.data["further"] == ["invoice_request"]
+
+
+def test_what_is_hardly_probable_makes_no_ticket_but_is_told_to_a_person(chat_with):
+    guess = replace(tag("return_request"), secondary=(Alternative("invoice_request", 0.3),))
+    chat = chat_with(return_an=guess)
+    turn = chat.say(RETURN)
+    assert (sources(turn), turn.ticket_id) == (["article:en/return#1", "wording:confirm"], None)
+    handed = chat.press("not_solved")
+    assert chat.desk.ticket(handed.ticket_id).state.secondary == ("invoice_request",)
+
+
+def test_beside_a_reason_that_the_customer_chose_other_guesses_are_not_passed_on(chat_with):
+    unsure = replace(
+        tag("invoice_request", "product_question", decision="undecided"),
+        reasons=(Alternative("invoice_request", 0.4), Alternative("return_request", 0.3)),
+    )
+    chat = chat_with(return_an=unsure)
+    assert chat.say(RETURN).act is Act.CLARIFY
+    turn = chat.press("reason:return_request")
+    assert sources(turn) == ["article:en/return#1", "wording:confirm"]
