@@ -1,5 +1,5 @@
 # make demo   train, index, import the sample, report, and serve http://127.0.0.1:8000 (SERVE=0: do not serve)
-# make test   lint, type-check and run every test (WORKERS=2 at a time)
+# make test   lint, type-check and run every test (WORKERS=3 at a time)
 # make check  what `make test` does before pytest
 # make docs   write the generated references anew
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 SERVE ?= 1
-WORKERS ?= 2
+WORKERS ?= 3
 PORT ?= 8000
 TORCH := torch==2.13.0
 # PyTorch's own index has a build without CUDA, gigabytes smaller; used where it can be reached.

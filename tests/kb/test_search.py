@@ -216,7 +216,8 @@ def test_the_content_folder_may_bring_its_own_search_settings(base, tmp_path):
     own = starter_search_settings().model_copy(update={"answer_from": 0.9})
     (tmp_path / "search.yaml").write_text(as_yaml(own), encoding="utf-8")
     assert KnowledgeBase.load(tmp_path).search_settings == own
-    (tmp_path / "search.yaml").write_text(as_yaml(own).replace("dense: 0.326", "dense: 0.5"), encoding="utf-8")
+    dense = f"dense: {own.profiles.asked.weights.dense}"
+    (tmp_path / "search.yaml").write_text(as_yaml(own).replace(dense, "dense: 0.5"), encoding="utf-8")
     with pytest.raises(ContentError, match=r"search.yaml:\d+: profiles.asked.weights: .*must add up to 1"):
         KnowledgeBase.load(tmp_path)
 

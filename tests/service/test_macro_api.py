@@ -68,7 +68,7 @@ def client(services: Services) -> Iterator[TestClient]:
 def said(services: Services) -> str | None:
     """What the bot says about a parcel that is on its way."""
     found = Answers(services.knowledge).macro("where is it", "tracking_update", FACTS | {"order.id": ORDER}, "en")
-    return found.text if found else None
+    return found.said.text if found.said else None
 
 
 def test_an_edited_macro_serves_only_when_locked_and_then_without_a_restart(client, services):

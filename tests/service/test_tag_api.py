@@ -1,6 +1,6 @@
 TAG_KEYS = {
     "id", "reason", "confidence", "decision", "autonomy", "reasons",
-    "guard", "language", "sentiment", "entities", "model", "urgency",
+    "guard", "language", "sentiment", "entities", "model", "urgency", "secondary",
 }  # fmt: skip
 
 
