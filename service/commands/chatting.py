@@ -62,7 +62,9 @@ def chat(
 
 
 def play(
-    folder: Annotated[Path, typer.Argument(help="folder of scripted conversations (YAML)")] = STARTER_SCRIPTS,
+    folder: Annotated[
+        Path, typer.Argument(help="folder of scripted conversations (YAML)", show_default="the shipped ones")
+    ] = STARTER_SCRIPTS,
     locale: Annotated[str | None, typer.Option(help="only conversations in this language")] = None,
     tag: Annotated[Topic | None, typer.Option(help="only conversations with this tag")] = None,
     only: Annotated[str | None, typer.Option(help="only the conversation with this id")] = None,

@@ -122,7 +122,8 @@ def test_an_unknown_order_takes_as_long_to_refuse_as_a_wrong_proof(filled):
             taken.append(time.perf_counter() - began)
         return statistics.median(taken)
 
-    assert seconds(found) == pytest.approx(seconds(None), rel=0.5)
+    # An exit without the comparisons would be tens of times faster; a busy machine alone makes it two or three.
+    assert 1 / 5 < seconds(found) / seconds(None) < 5
 
 
 @pytest.mark.parametrize("proof", ["10115 10117 10119 28013", "a@example.org b@example.org buyer.1@example.org"])
