@@ -101,8 +101,7 @@ class Conversations:
         greeting = (Said(words.say("greeting", shop=self._shop), f"{SOURCE}:greeting"),)
         state = State(choices=(Choice(words.choices.person, PERSON),))
         session_id, token = self._store.create(site, chosen, state, greeting)
-        strings = {name: text.widget.model_dump() for name, text in self._wording.locales.items()}
-        return Started(session_id, token, chosen, strings, greeting, state.choices)
+        return Started(session_id, token, chosen, greeting, state.choices)
 
     def say(
         self,

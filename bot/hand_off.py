@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.expectation import CHANNEL, AnswerBy
-from bot.reply import HandOff
+from bot.reply import PASSED_ON, HandOff
 from bot.session_store import OpenSession, StoredTurn
 from bot.turn import Role, Said
 from bot.wording import SOURCE, LocaleWording
@@ -47,7 +47,9 @@ def hand_over(
     if chat.ticket_id:
         message = f"{chat.id}/{chat.state.version + 1}"
         customer_wrote(session, chat.ticket_id, last_words, source=CHANNEL, message_id=message, at=now)
-        append_many(session, [replace(event, ticket_id=chat.ticket_id) for event in (tagged, told)])
+        # What was passed on first keeps its tag: a further thing beside an answer is told in the hand-off alone.
+        more = (told,) if package.wording == PASSED_ON else (tagged, told)
+        append_many(session, [replace(event, ticket_id=chat.ticket_id) for event in more])
         return chat.ticket_id
     ticket = IncomingTicket(
         source=CHANNEL,

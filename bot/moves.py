@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from bot.answers import MACRO_PREFIX, Filled
 from bot.decision import Why
-from bot.reply import HandOff, Reply, Resources, Topic
+from bot.reply import PASSED_ON, HandOff, Reply, Resources, Topic
 from bot.state import Phase, State
 from bot.turn import NOT_SOLVED, PERSON, REASON_PREFIX, SOLVED, Act, Choice, Said
 from bot.wording import SOURCE, LocaleWording
 from classifier.tagger import Alternative, Tag
 from classifier.taxonomy import OTHER
-from desk.order_http import OrderSourceDownError
-from desk.order_table import OrderFacts
+from desk.order_table import OrderFacts, OrderSourceDownError
 
 log = logging.getLogger("paretodesk.bot")
 
@@ -117,7 +116,7 @@ class Moves:
             autonomy=str(self._resources.taxonomy[first].autonomy),
             secondary=tuple(Alternative(also, probable.get(also, 0.0)) for also in others),
         )
-        package = self._package(Why.SEVERAL, tag, "passed_on", first)
+        package = self._package(Why.SEVERAL, tag, PASSED_ON, first)
         return replace(package, chosen_reason=None, further=tuple(others))
 
     def _was_said(self, said: Said) -> bool:

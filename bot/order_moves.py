@@ -14,8 +14,7 @@ from bot.state import Phase, State
 from bot.turn import NO_ORDER, Act, Choice
 from bot.verification import Prover
 from classifier.tagger import Tag
-from desk.order_http import OrderSourceDownError
-from desk.order_table import OrderFacts
+from desk.order_table import OrderFacts, OrderSourceDownError
 
 log = logging.getLogger("paretodesk.bot")
 

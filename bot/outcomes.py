@@ -76,31 +76,35 @@ def answers_of(turns: Sequence[StoredTurn]) -> list[Answered]:
         if turn.act != Act.ANSWER or turn.reason is None or (turn.source or "").startswith(f"{SOURCE}:"):
             continue
         after = [later for later in turns[place + 1 :] if later.act != Act.ANSWER or later.role is Role.CUSTOMER]
-        found.append(Answered(turn.reason, turn.at, _helped(after)))
+        found.append(Answered(turn.reason, turn.at, _helped(turn.reason, after)))
     return found
 
 
-def _helped(after: Sequence[StoredTurn]) -> bool | None:
-    """What the next message said about an answer, as the bot understood it."""
+def _helped(reason: str, after: Sequence[StoredTurn]) -> bool | None:
+    """What the next message said about an answer on ``reason``, as the bot understood it.
+
+    A new question that a person must answer says nothing about the old one.
+    """
     heard = next((place for place, turn in enumerate(after) if turn.role is Role.CUSTOMER), None)
     if heard is None:
         return None
     pressed, reply = after[heard].source or "", after[heard + 1] if heard + 1 < len(after) else None
     if pressed == f"choice:{SOLVED}" or (reply is not None and reply.source == _SOLVED_SOURCE):
         return True
-    if pressed == f"choice:{NOT_SOLVED}" or (reply is not None and reply.act == Act.HAND_OFF):
+    handed_off = reply is not None and reply.act == Act.HAND_OFF and reply.reason == reason
+    if pressed == f"choice:{NOT_SOLVED}" or handed_off:
         return False
     return None
 
 
 def _confirmed(turns: Sequence[StoredTurn]) -> bool:
-    """Whether goodbye followed upon the last answer, with no question in between or after."""
+    """Whether the customer said that it helped, or thanked, upon the last answer, with no question between or after."""
     confirmed = open_answer = False
     for turn in turns:
         if turn.act is None:
             continue
         if turn.act == Act.CLOSE:
-            confirmed = confirmed or open_answer
+            confirmed = confirmed or (open_answer and turn.source in _POLITE)
         else:
             confirmed, open_answer = False, turn.act == Act.ANSWER
     return confirmed

@@ -14,6 +14,9 @@ from classifier.tagger import Tag
 from classifier.taxonomy import Taxonomy
 from desk.order_table import OrderFacts
 
+PASSED_ON = "passed_on"
+"""Wording of what is passed on beside an answer."""
+
 
 @dataclass(frozen=True)
 class HandOff:

@@ -115,7 +115,8 @@ class SessionStore:
     def create(self, site: str, locale: str, state: State, greeting: Sequence[Said]) -> tuple[str, str]:
         """A new session; returns its id and its token (256 bits, stored as SHA-256 only)."""
         session_id, token, now = f"C-{secrets.token_hex(8)}", secrets.token_urlsafe(32), datetime.now(UTC)
-        with self._database.session() as session:
+
+        def act(session: Session) -> None:
             session.execute(
                 chat_sessions.insert().values(
                     id=session_id,
@@ -127,6 +128,8 @@ class SessionStore:
                 )
             )
             _insert_said(session, session_id, greeting, None, None, now)
+
+        self._database.write(act)
         return session_id, token
 
     def open(self, session_id: str, token: str | Vouched) -> tuple[OpenSession, list[StoredTurn]]:
@@ -166,7 +169,8 @@ class SessionStore:
         person has replied meanwhile.
         """
         now = datetime.now(UTC)
-        with self._database.session() as session:
+
+        def act(session: Session) -> Turn:
             held = sa.select(chat_sessions.c.state).where(chat_sessions.c.id == before.id).with_for_update()
             if State.from_json(session.execute(held).scalar_one()).version != before.state.version:
                 raise OvertakenError("the session went on")
@@ -189,6 +193,8 @@ class SessionStore:
             }
             session.execute(chat_sessions.update().where(chat_sessions.c.id == before.id).values(**values))
             return turn
+
+        return self._database.write(act)
 
 
 def replay(turns: Sequence[StoredTurn], client_id: str, session: OpenSession) -> Turn | None:

@@ -181,7 +181,6 @@ def _customers(session: Session, since: dict[str, datetime], counts: dict[str, d
                 continue
             counted = counts[answer.reason]
             if answer.helped:
-                counted["right"] += 1
                 counted["helped"] += 1
             else:
                 counted["not_solved"] += 1

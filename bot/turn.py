@@ -86,12 +86,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Started:
-    """A new session. ``token`` is shown only here; ``strings`` are the widget's labels by locale."""
+    """A new session. ``token`` is shown only here."""
 
     session_id: str
     token: str
     locale: str
-    strings: dict[str, dict[str, str]]
     messages: tuple[Said, ...]
     choices: tuple[Choice, ...]
 
@@ -101,7 +100,6 @@ class Started:
             "session_id": self.session_id,
             "token": self.token,
             "locale": self.locale,
-            "strings": self.strings,
             "messages": [said.to_json() for said in self.messages],
             "choices": [choice.to_json() for choice in self.choices],
         }

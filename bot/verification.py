@@ -20,8 +20,7 @@ from sqlalchemy.orm import Session
 from bot.decision import DecisionSettings
 from bot.order_lookup import OrderLookup
 from desk.database import Database
-from desk.order_http import OrderSourceDownError
-from desk.order_table import OrderFacts
+from desk.order_table import OrderFacts, OrderSourceDownError
 from desk.tables import insert_new, proof_attempts
 
 PURGE_EVERY = 60.0
@@ -40,8 +39,8 @@ class ProofLocks:
     """Counts attempts in the table `proof_attempts`; safe between threads and processes.
 
     A subject (an order, an e-mail address that was tried, a client's address) that had its share of wrong proofs is
-    locked for ``proof_lock_minutes`` after the last of them; attempts meanwhile neither count nor prolong it. Methods
-    raise `DatabaseError`.
+    locked for ``proof_lock_minutes`` from the one that was one too many; attempts meanwhile neither count nor prolong
+    it. Methods raise `DatabaseError`.
     """
 
     def __init__(
@@ -93,15 +92,19 @@ class ProofLocks:
         return self._database.write(act)
 
     def _counted(self, session: Session, subject: str, limit: int) -> bool:
-        """Whether the subject may still be judged. The statement is the same, and writes, where it may not."""
+        """Whether the subject may still be judged. The statement is the same, and writes, where it may not.
+
+        A count runs from its first attempt; the one that reaches the limit starts the lock.
+        """
         columns, now = proof_attempts.c, self._now()
         over = columns.since <= now - self._lock_for
         judged = columns.attempts < limit
+        locks = columns.attempts == limit - 1
         statement = insert_new(session, proof_attempts).values(subject_hash=subject, since=now, attempts=1)
         statement = statement.on_conflict_do_update(
             index_elements=[columns.subject_hash],
             set_={
-                "since": sa.case((sa.or_(over, judged), statement.excluded.since), else_=columns.since),
+                "since": sa.case((sa.or_(over, locks), statement.excluded.since), else_=columns.since),
                 "attempts": sa.case((over, 1), (judged, columns.attempts + 1), else_=limit + 1),
             },
         ).returning(columns.attempts)
@@ -155,7 +158,8 @@ def _network(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else address
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # a socket of both versions shows IPv4 clients so
+    return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
 
 
 def _digest(kind: str, value: str) -> str:

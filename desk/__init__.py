@@ -23,7 +23,7 @@ DeskError
     ├── SignatureError          desk.webhooks       a delivery is not proven to come from who shares our secret
     ├── PayloadError            desk.webhooks       a proven delivery lacks a field; the message names its path
     ├── OrderDataError          desk.order_facts    another system's order cannot be read
-    ├── OrderSourceDownError    desk.order_http     the order system does not answer, or not usably
+    ├── OrderSourceDownError    desk.order_table    the order system does not answer, or not usably
     ├── WindowError             desk.top_reasons    a report window that ends before it starts
     └── FilterError             desk.metrics.scope  a filter or grouping of a report that there is not
 """

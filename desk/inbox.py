@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk import DeskError
@@ -134,7 +135,8 @@ class Desk:
 
     def confirm_tag(self, ticket_id: str, actor: str, why: str | None = None) -> TicketState:
         """A person says that the suggested reason is right. Raises `UntaggedError` when there is none."""
-        with self.database.session() as session:
+
+        def act(session: Session) -> TicketState:
             lock(session, [ticket_id])
             reason = state_of(session, ticket_id).reason
             if reason is None:
@@ -142,19 +144,23 @@ class Desk:
             data = self._reason_data(reason, why)
             return append(session, ticket_id, EventKind.TAG_CONFIRMED, actor=actor, data=data)
 
+        return self.database.write(act)
+
     def correct_tag(self, ticket_id: str, reason: str, actor: str, why: str | None = None) -> TicketState:
         """A person chooses the reason.
 
         The same as suggested is a confirmation. Raises `UnknownReasonError`.
         """
         data = self._reason_data(reason, why)
-        with self.database.session() as session:
+
+        def act(session: Session) -> TicketState:
             lock(session, [ticket_id])
             before = state_of(session, ticket_id).reason
             if before == reason:
                 return append(session, ticket_id, EventKind.TAG_CONFIRMED, actor=actor, data=data)
-            data |= {"instead_of": before}
-            return append(session, ticket_id, EventKind.RETAGGED, actor=actor, data=data)
+            return append(session, ticket_id, EventKind.RETAGGED, actor=actor, data={**data, "instead_of": before})
+
+        return self.database.write(act)
 
     # -- acts ----------------------------------------------------------------------------------------------
 
@@ -177,14 +183,6 @@ class Desk:
         """Record a public reply. An ``automatic`` one does not count as first reply."""
         return self.record(ticket_id, EventKind.REPLIED, actor=actor, data={"text": text, "automatic": automatic})
 
-    def note(self, ticket_id: str, text: str, actor: str) -> TicketState:
-        """Record an internal note."""
-        return self.record(ticket_id, EventKind.NOTED, actor=actor, data={"text": text})
-
-    def assign(self, ticket_id: str, assignee: str | None, actor: str) -> TicketState:
-        """Give the ticket to a person or team; None takes it back."""
-        return self.record(ticket_id, EventKind.ASSIGNED, actor=actor, data={"assignee": assignee})
-
     def hand_off(self, ticket_id: str, actor: str, why: str) -> TicketState:
         """The bot passes the ticket to a person."""
         return self.record(ticket_id, EventKind.HANDED_OFF, actor=actor, data={"why": why})
@@ -201,7 +199,8 @@ class Desk:
 
     def resolve(self, ticket_id: str, actor: str) -> TicketState:
         """Close the ticket. Raises `UntaggedError` without a usable reason, `TicketStateError` if closed."""
-        with self.database.session() as session:
+
+        def act(session: Session) -> TicketState:
             lock(session, [ticket_id])
             state = state_of(session, ticket_id)
             if state.status is Status.RESOLVED:
@@ -212,13 +211,18 @@ class Desk:
                 )
             return append(session, ticket_id, EventKind.RESOLVED, actor=actor)
 
+        return self.database.write(act)
+
     def reopen(self, ticket_id: str, actor: str, why: str | None = None) -> TicketState:
         """Open a resolved ticket again. Raises `TicketStateError` when it is open."""
-        with self.database.session() as session:
+
+        def act(session: Session) -> TicketState:
             lock(session, [ticket_id])
             if state_of(session, ticket_id).status is Status.OPEN:
                 raise TicketStateError(f"ticket {ticket_id} is already open")
             return append(session, ticket_id, EventKind.REOPENED, actor=actor, data={"why": why})
+
+        return self.database.write(act)
 
     def record(
         self,
@@ -230,8 +234,7 @@ class Desk:
         at: datetime | None = None,
     ) -> TicketState:
         """Record one fact; ``at`` defaults to now."""
-        with self.database.session() as session:
-            return append(session, ticket_id, kind, actor=actor, data=data, at=at)
+        return self.database.write(lambda session: append(session, ticket_id, kind, actor=actor, data=data, at=at))
 
     # -- looking -------------------------------------------------------------------------------------------
 

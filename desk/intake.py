@@ -7,7 +7,7 @@ for the work that follows; only after the commit does it answer 2xx, mark a mail
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,15 @@ from desk.ticket_store import insert_tickets, stored_texts
 TAG = "tag"
 """Job that tags a ticket; payload: ``ticket_id``."""
 MAX_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A job to put into the queue."""
+
+    payload: Mapping[str, Any]
+    key: str | None
+    run_after: datetime
 
 
 def first_time(
@@ -66,11 +75,16 @@ def take_in(session: Session, batch: Sequence[tuple[IncomingTicket, Sequence[Eve
 def customer_wrote(
     session: Session, ticket_id: str, text: str, *, source: str, message_id: str, at: datetime | None = None
 ) -> TicketState:
-    """Record a further message of the customer; a resolved ticket is open again. Raises `UnknownTicketError`."""
+    """Record a further message of the customer; a resolved ticket is open again. Raises `UnknownTicketError`.
+
+    What was written before our last act, yet came after it, has been answered by nobody: it counts from now.
+    """
     lock(session, [ticket_id])
-    moment = at or datetime.now(UTC)
+    before, moment = state_of(session, ticket_id), at or datetime.now(UTC)
+    if moment <= before.last_event_at:
+        moment = max(datetime.now(UTC), before.last_event_at)
     data = {"text": text, "source": source, "message_id": message_id}
-    resolved = state_of(session, ticket_id).status is Status.RESOLVED
+    resolved = before.status is Status.RESOLVED
     state = append(session, ticket_id, EventKind.CUSTOMER_WROTE, actor="customer", data=data, at=moment)
     if resolved:
         why = {"why": "the customer wrote again"}
@@ -88,17 +102,29 @@ def enqueue(
     max_attempts: int = MAX_ATTEMPTS,
 ) -> bool:
     """Put a job into the queue, in the caller's transaction; False when one of this kind and ``key`` is known."""
-    now = datetime.now(UTC)
-    row = {
-        "kind": kind,
-        "key": key,
-        "payload": dict(payload),
-        "state": "queued",
-        "attempts": 0,
-        "max_attempts": max_attempts,
-        "run_after": run_after or now,
-        "fence": 0,
-        "created_at": now,
-    }
-    statement = insert_new(session, jobs).values(row).on_conflict_do_nothing().returning(jobs.c.id)
-    return session.execute(statement).first() is not None
+    return enqueue_many(session, kind, [Queued(payload, key, run_after or datetime.now(UTC))], max_attempts) > 0
+
+
+def enqueue_many(session: Session, kind: str, wanted: Sequence[Queued], max_attempts: int = MAX_ATTEMPTS) -> int:
+    """Put jobs of a kind into the queue, in the caller's transaction; those whose key is known are left out.
+
+    Returns how many were put.
+    """
+    rows = [
+        {
+            "kind": kind,
+            "key": each.key,
+            "payload": dict(each.payload),
+            "state": "queued",
+            "attempts": 0,
+            "max_attempts": max_attempts,
+            "run_after": each.run_after,
+            "fence": 0,
+            "created_at": datetime.now(UTC),
+        }
+        for each in wanted
+    ]
+    if not rows:
+        return 0
+    statement = insert_new(session, jobs).on_conflict_do_nothing().returning(jobs.c.id)
+    return len(session.execute(statement, rows).all())

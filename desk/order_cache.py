@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from desk import DeskError
-from desk.order_table import OrderFacts, OrderSource, prove
+from desk.order_table import OrderAnswerError, OrderFacts, OrderSource, prove
 
 MAX_KEPT = 10_000
 """Orders; about 20 MB."""
@@ -69,8 +69,9 @@ class CachedOrders:
                 found = self._source.facts(order_id)
             except DeskError as error:
                 problem = error.with_traceback(None)
-                with self._entry:
-                    self._down = (now, problem)
+                if not isinstance(error, OrderAnswerError):
+                    with self._entry:
+                        self._down = (now, problem)
             else:
                 self._keep(order_id, found, now)
                 return found, None

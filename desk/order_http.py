@@ -1,8 +1,4 @@
-"""`OrderSource` over another system's HTTP API: where to ask, with which secret, and which JSON path is which fact.
-
-OrderSourceDownError
-    └── the other system does not answer, or not usably; the message says what it did, never a secret or a fact
-"""
+"""`OrderSource` over another system's HTTP API: where to ask, with which secret, and which JSON path is which fact."""
 
 from __future__ import annotations
 
@@ -19,10 +15,9 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from classifier.datafile import load_yaml
-from desk import DeskError
 from desk.json_path import PathText, find
 from desk.order_facts import FactPaths, OrderDataError
-from desk.order_table import OrderFacts, prove
+from desk.order_table import OrderAnswerError, OrderFacts, OrderSourceDownError, prove
 from desk.secret_source import SecretPlace
 from desk.ticket import MAX_FIELD
 
@@ -33,10 +28,6 @@ UNKNOWN_STATUSES = frozenset({404, 410})
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 FIRST_WAIT = 0.2
 """Seconds before the second attempt, doubled for each further one: an agent waits for the answer."""
-
-
-class OrderSourceDownError(DeskError):
-    """The other system gives no usable answer; what is said about an order must come from elsewhere, or wait."""
 
 
 class HeaderValue(SecretPlace):
@@ -104,10 +95,11 @@ class HttpOrderSettings(BaseModel):
         return Request(self.url.replace(PLACE, quote(order_id, safe="", errors="replace")), headers=self._sent)  # noqa: S310
 
 
-class _NoRedirects(HTTPRedirectHandler):
+class NoRedirects(HTTPRedirectHandler):
     """A redirect would carry the secret to a host that nobody configured."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
+        """None: the redirect becomes the answer, a status that is no success."""
         return None
 
 
@@ -118,7 +110,7 @@ class HttpOrders:
         self.settings = settings
         self._wait = wait
         self._host = urlsplit(settings.url).hostname
-        self._opener = build_opener(ProxyHandler({}), _NoRedirects)
+        self._opener = build_opener(ProxyHandler({}), NoRedirects)
 
     def facts(self, order_id: str) -> OrderFacts | None:
         """The facts for internal use; None for an unknown order. Raises `OrderSourceDownError`."""
@@ -162,17 +154,17 @@ class HttpOrders:
 
     def _read(self, order_id: str, body: bytes) -> OrderFacts | None:
         if len(body) > MAX_ANSWER:
-            raise OrderSourceDownError(f"the order system at {self._host} answers with more than {MAX_ANSWER:,} bytes")
+            raise OrderAnswerError(f"the order system at {self._host} answers with more than {MAX_ANSWER:,} bytes")
         try:
             document = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise OrderSourceDownError(f"the order system at {self._host} does not answer in JSON") from error
+            raise OrderAnswerError(f"the order system at {self._host} does not answer in JSON") from error
         if self.settings.found is not None and find(document, self.settings.found) is None:
             return None
         try:
             found = self.settings.orders.read(document, order_id)
         except OrderDataError as error:
-            raise OrderSourceDownError(f"the order system at {self._host}: {error}") from error
+            raise OrderAnswerError(f"the order system at {self._host}: {error}") from error
         return found
 
 

@@ -1,22 +1,31 @@
-"""Order facts: the port, a table filled from CSV, and the proof without which no fact is told."""
+"""Order facts: the port, a table filled from CSV, and the proof without which no fact is told.
+
+OrderSourceDownError
+    │   another system does not answer; the message says what it did, never a secret or a fact
+    └── OrderAnswerError
+            it answers, yet what it says of this order cannot be used
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from desk import DeskError
 from desk.database import Database
 from desk.mapping import ColumnMapping, MappingError
 from desk.rejects import RejectsFile, rejects_path_for
-from desk.tables import orders, storable, upsert
+from desk.tables import insert_new, orders, storable
 from desk.tabular import Problem, Row, open_table
 from desk.ticket import MAX_FIELD
 
@@ -38,13 +47,21 @@ class OrderFacts:
     postcode: str | None = field(default=None, repr=False)
 
 
+class OrderSourceDownError(DeskError):
+    """The other system gives no usable answer; what is said about an order must come from elsewhere, or wait."""
+
+
+class OrderAnswerError(OrderSourceDownError):
+    """The other system answers, yet not usably for this order; it may well know the next one."""
+
+
 class OrderSource(Protocol):
     """Where order facts come from."""
 
     def facts(self, order_id: str) -> OrderFacts | None:
         """The facts for internal use, None for an unknown order.
 
-        Raises `DeskError` when the source is down.
+        Raises `OrderSourceDownError` when the source is down, `DatabaseError` when it is a database that is.
         """
 
     def verify(self, order_id: str, email_or_postcode: str) -> OrderFacts | None:
@@ -76,15 +93,45 @@ def prove(found: OrderFacts | None, email_or_postcode: str) -> OrderFacts | None
     return found if email | postcode else None
 
 
+def known_order(session: Session, order_id: str) -> sa.Row[Any] | None:
+    """The stored row of an order, held against other writers."""
+    return session.execute(sa.select(orders).where(orders.c.order_id == order_id).with_for_update()).one_or_none()
+
+
+def store_orders(session: Session, found: Sequence[OrderFacts]) -> int:
+    """Store orders, each whole; one of which newer facts are known stays as it is. Returns how many were stored."""
+    rows = [
+        {
+            "order_id": order.order_id,
+            "facts": dict(order.facts),
+            "buyer_email": order.buyer_email,
+            "postcode": order.postcode,
+            "as_of": order.as_of,
+        }
+        for order in found
+    ]
+    if not rows:
+        return 0
+    statement = insert_new(session, orders)
+    statement = statement.on_conflict_do_update(
+        index_elements=[orders.c.order_id],
+        set_={column.name: statement.excluded[column.name] for column in orders.c if not column.primary_key},
+        where=orders.c.as_of <= statement.excluded.as_of,
+    ).returning(orders.c.order_id)
+    return len(session.execute(statement, rows).all())
+
+
 @dataclass(frozen=True, slots=True)
 class OrderLoad:
     """What loading an orders file did.
 
-    ``read == loaded + rejected``; ``rejects_file`` is None without rejects.
+    ``read == loaded + older + rejected``: of ``older`` ones newer facts are known, so they changed nothing.
+    ``rejects_file`` is None without rejects.
     """
 
     read: int
     loaded: int
+    older: int
     rejected: int
     rejects_file: Path | None
     notices: tuple[str, ...]
@@ -93,11 +140,11 @@ class OrderLoad:
 def load_orders(
     database: Database, path: Path, *, encoding: str | None = None, rejects_path: Path | None = None
 ) -> OrderLoad:
-    """Load a CSV or JSON Lines file of orders; an order that is already there gets the new facts.
+    """Load a CSV or JSON Lines file of orders; an order that is already there gets the new facts, if they are newer.
 
     The header names the facts (``order.id``, ``shipment.carrier``, ...); ``buyer.email`` and
-    ``buyer.postcode`` are the proofs, and ``as_of`` (ISO 8601, default now) says how old a row is. Empty
-    cells are no facts. Raises `TableError`, `MappingError` or `DatabaseError`.
+    ``buyer.postcode`` are the proofs, and ``as_of`` (ISO 8601, default and at most now) says how old a row is.
+    Empty cells are no facts. Raises `TableError`, `MappingError` or `DatabaseError`.
     """
     table = open_table(path, encoding=encoding, known_columns=(ORDER_ID,))
     columns = ", ".join(table.columns)
@@ -111,15 +158,11 @@ def load_orders(
     dates = ColumnMapping(name="orders", columns={})
     read, loaded = 0, 0
     first_lines: dict[str, int] = {}
-    batch: list[dict[str, object]] = []
+    batch: list[OrderFacts] = []
 
     def store() -> int:
-        if batch:
-            with database.session() as session:
-                session.execute(upsert(session, orders), batch)
-        count = len(batch)
-        batch.clear()
-        return count
+        found, batch[:] = tuple(batch), ()
+        return database.write(partial(store_orders, found=found)) if found else 0
 
     with RejectsFile(rejects_path or rejects_path_for(path), path) as rejects:
         for row in table.rows():
@@ -133,10 +176,10 @@ def load_orders(
                 loaded += store()
         loaded += store()
     file = rejects.path if rejects.count else None
-    return OrderLoad(read, loaded, rejects.count, file, table.notices)
+    return OrderLoad(read, loaded, read - loaded - rejects.count, rejects.count, file, table.notices)
 
 
-def _order(row: Row, dates: ColumnMapping, first_lines: dict[str, int]) -> dict[str, object] | Problem:
+def _order(row: Row, dates: ColumnMapping, first_lines: dict[str, int]) -> OrderFacts | Problem:
     facts: dict[str, str] = {name: text.strip() for name, text in storable(dict(row.values)).items() if text.strip()}
     order_id = facts.get(ORDER_ID)
     if order_id is None:
@@ -146,12 +189,14 @@ def _order(row: Row, dates: ColumnMapping, first_lines: dict[str, int]) -> dict[
     if order_id in first_lines:
         return Problem(ORDER_ID, f"the order is already in line {first_lines[order_id]}")
     try:
-        as_of = dates.moment(facts.pop(AS_OF)) if AS_OF in facts else datetime.now(UTC)
+        now = datetime.now(UTC)
+        # a clock that runs ahead must not keep later news out
+        as_of = min(dates.moment(facts.pop(AS_OF)), now) if AS_OF in facts else now
     except (ValueError, OverflowError) as error:
         return Problem(AS_OF, str(error))
     first_lines[order_id] = row.line
-    proofs = {"buyer_email": facts.pop(EMAIL, None), "postcode": facts.pop(POSTCODE, None)}
-    return {"order_id": order_id, "facts": facts, "as_of": as_of, **proofs}
+    email, postcode = facts.pop(EMAIL, None), facts.pop(POSTCODE, None)
+    return OrderFacts(order_id, facts, as_of, email, postcode)
 
 
 def _email(text: str | None) -> str:

@@ -17,7 +17,7 @@ from bot.ratings import AlreadyRatedError, NothingToRateError
 from desk import DeskError
 from desk.access.accounts import AccountError, SignInError, UnknownAccountError
 from desk.access.api_keys import ApiKeyError, UnknownKeyError
-from desk.access.passwords import BusyError, PasswordError
+from desk.access.passwords import BusyError, PasswordError, prepare_passwords
 from desk.access.throttle import ThrottledError
 from desk.database import DatabaseError
 from desk.inbox import TicketStateError, UnknownReasonError, UntaggedError
@@ -25,7 +25,7 @@ from desk.ledger import UnknownTicketError
 from desk.macro_library import MacroContentError, UnknownMacroError
 from desk.mail.replies import NotAnswerableError
 from desk.metrics.scope import FilterError
-from desk.order_http import OrderSourceDownError
+from desk.order_table import OrderSourceDownError
 from desk.people import UnknownColleagueError
 from desk.snoozing import SnoozeError
 from desk.teamwork import CollisionError
@@ -35,7 +35,6 @@ from kb.macro_life import MacroStepError
 from service import problems
 from service.identity import Access
 from service.limits import BodyLimit
-from service.oidc import Provider
 from service.pages import STATIC, page
 from service.receiving import Reception
 from service.routes import (
@@ -57,6 +56,7 @@ from service.routes import (
 )
 from service.routes.dependencies import deny_undeclared, public
 from service.safe_headers import SafeHeaders
+from service.settings import Settings
 from service.wiring import Services
 
 KNOWN_ERRORS: dict[type[Exception], int] = {
@@ -95,6 +95,14 @@ KNOWN_ERRORS: dict[type[Exception], int] = {
 }
 
 
+def _provider(settings: Settings) -> object | None:
+    if not settings.oidc_issuer:
+        return None
+    from service.oidc import Provider  # its libraries take as long as a tenth of the start
+
+    return Provider(settings)
+
+
 def create_app(services: Services) -> FastAPI:
     """The application over opened services; who opened them closes them."""
     settings = services.settings
@@ -106,7 +114,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.reception = Reception(services)
     app.state.access = Access.over(services.database)
-    app.state.provider = Provider(settings) if settings.oidc_issuer else None
+    app.state.provider = _provider(settings)
+    prepare_passwords()
     problems.install(app, KNOWN_ERRORS)
     if settings.local:
         # Another web page must not reach a desk without a password by pointing its own name at 127.0.0.1.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -23,6 +23,7 @@ from desk import DeskError
 from desk.database import Database
 from desk.intake import enqueue
 from desk.jobs import JobKind, Run
+from desk.order_http import NoRedirects
 from service.chat_clients import Chatwoot
 from service.wiring import Services
 
@@ -138,7 +139,7 @@ class ChatwootBot:
         self.settings = settings
         self._site, self._database, self._chats = site, database, chats
         self._client = f"chatwoot:{settings.account}"
-        self._opener = build_opener(ProxyHandler({}), _NoRedirects)
+        self._opener = build_opener(ProxyHandler({}), NoRedirects)
 
     def take(self, body: bytes) -> str | None:
         """Put what a proven delivery asks on disk; why it asks nothing, else None. A repeated one has no effect.
@@ -173,12 +174,12 @@ class ChatwootBot:
             locale=asked.locale,
             client_id=f"chatwoot-{asked.message}",
         )
-        # One request for the whole turn: what failed half-way would be said twice when it is tried again.
-        if said.turn.messages:
-            content = "\n\n".join(message.text for message in said.turn.messages)
-            self._post(asked.conversation, "messages", _outgoing(content, said.turn.choices))
-        if said.turn.act is Act.HAND_OFF:
+        # What fails half-way is tried again as a whole. Opening a conversation twice does nothing, a message would be
+        # read twice: it comes last, and as one. A passed-on request makes a ticket, too, which people must see there.
+        if said.turn.act is Act.HAND_OFF or said.turn.ticket_id:
             self._post(asked.conversation, "toggle_status", {"status": "open"})
+        if said.texts:
+            self._post(asked.conversation, "messages", _outgoing("\n\n".join(said.texts), said.turn.choices))
 
     def _post(self, conversation: int, what: str, body: Mapping[str, Any]) -> None:
         host, settings = self.settings.url, self.settings
@@ -205,13 +206,6 @@ def chatwoot_bot(services: Services) -> ChatwootBot | None:
         return None
     site = services.clients.site_of(settings, services.settings)
     return ChatwootBot(settings, site, services.database, ClientChats(services.database, services.conversations))
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    """A redirect would carry the token to a host that nobody configured."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def _outgoing(content: str, choices: tuple[Choice, ...]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def watching_of_clocks(desk: Desk, every: float = LOOK_EVERY) -> Iterator[None]:
                 watch(desk.database, desk.policies)
             except DeskError as error:
                 log.error("service-level clocks were not watched: %s", error)
+            except Exception as error:  # noqa: BLE001  # a thread that ends here would let clocks run out unseen
+                log.error("service-level clocks were not watched: %s", type(error).__name__)
             stop.wait(every)
 
     thread = threading.Thread(target=work, name="watching of clocks", daemon=True)

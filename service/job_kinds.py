@@ -8,6 +8,8 @@ from datetime import timedelta
 from bot.autonomy import Dial
 from bot.autonomy_steps import Turning
 from bot.settling import settle
+from desk.access.sessions import Sessions
+from desk.access.throttle import forget_old
 from desk.intake import TAG
 from desk.jobs import Chore, JobKind, Worker
 from desk.routing.engine import BATCH as ROUTE_BATCH
@@ -20,6 +22,8 @@ SWEEP_EVERY = 15.0
 """Seconds between looks for tickets that came without a job, such as imported ones."""
 SETTLE_EVERY = 3_600.0
 """Seconds between looks for conversations whose week is over."""
+FORGET_EVERY = 3_600.0
+"""Seconds between deletions of sessions that have expired and of counts of sign-ins that count no more."""
 REVIEW_EVERY = 3_600.0
 """Seconds between looks at what speaks against the autonomy of a reason."""
 SETTLED_FOR = timedelta(minutes=1)
@@ -49,4 +53,10 @@ def working(
     settling = Chore("chat outcomes", SETTLE_EVERY, lambda: settle(services.database))
     turning = Turning(Dial(services.database, services.taxonomy))
     reviewing = Chore("autonomy review", REVIEW_EVERY, turning.review)
-    return Worker(services.database, job_kinds(services), [sweeping, settling, reviewing])
+    forgetting = Chore("expired sessions", FORGET_EVERY, lambda: _forget(services))
+    return Worker(services.database, job_kinds(services), [sweeping, settling, reviewing, forgetting])
+
+
+def _forget(services: Services) -> None:
+    Sessions(services.database).forget_expired(services.settings.lifetime)
+    services.database.write(forget_old)

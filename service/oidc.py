@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
-from desk.access.federation import SignInUnderWay
+from desk.access.federation import ProviderError, SignInUnderWay
 from service.settings import Settings, SettingsError
 
 TIMEOUT = 5.0
@@ -29,10 +29,6 @@ LEEWAY = 60
 """Seconds by which its clock may differ from ours."""
 ALGORITHMS = ["RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "EdDSA"]
 """Signatures that the provider alone can make; never `none`, never one with a shared secret."""
-
-
-class ProviderError(Exception):
-    """The identity provider cannot be reached, or what it answered is not to be believed."""
 
 
 class Provider:

@@ -19,6 +19,9 @@ from service.wiring import Services
 
 log = logging.getLogger("paretodesk.service")
 
+RECEIPT = ("id", "source", "external_id", "channel", "created_at", "received_at")
+"""What a delivering system is told of a ticket that it may not read."""
+
 
 class Reception:
     """Takes tickets in and says what became of them; tickets that arrive together are stored and read together."""
@@ -43,11 +46,16 @@ class Reception:
                 log.error("ticket %s was not tagged at once: %s", received.ticket_id, type(error).__name__)
         return received
 
-    def receipt(self, received: Received) -> dict[str, Any]:
-        """The ticket as it is stored. Facts are those the desk knows by itself: intake waits for no order system."""
+    def receipt(self, received: Received, whole: bool) -> dict[str, Any]:
+        """The ticket as it is stored. Facts are those the desk knows by itself: intake waits for no order system.
+
+        Not ``whole``, for who may deliver and not read: a repeated delivery would else show what happened since.
+        """
         view, events, clocks = self._stored(received.ticket_id)
-        facts = known_facts(self._services, view)
-        return {**story_json(view, events, clocks), "facts": facts, "duplicate": received.duplicate}
+        story = story_json(view, events, clocks)
+        if not whole:
+            return {name: story[name] for name in RECEIPT if name in story} | {"duplicate": received.duplicate}
+        return {**story, "facts": known_facts(self._services, view), "duplicate": received.duplicate}
 
     def _read(self, ticket_ids: Sequence[str]) -> list[tuple[TicketView, list[Event], list[StoredClock]]]:
         with self._services.database.session(read_only=True) as session:

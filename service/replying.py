@@ -25,7 +25,8 @@ def send_reply(
     """
     kind = EventKind.MACRO_SENT if macro else EventKind.REPLIED
     data = {"text": text, "automatic": False} | ({"macro": macro} if macro else {})
-    with services.database.session() as session:
+
+    def act(session: Session) -> None:
         if seen is not None:
             check_unchanged(session, ticket_id, seen, actor)
         append(session, ticket_id, kind, actor=actor, data=data)
@@ -38,6 +39,8 @@ def send_reply(
                 "this ticket came by mail and no server is set up to answer it: set PARETODESK_SMTP_URL and restart",
             )
         queue_reply(session, ticket_id, text, sender=services.mail.sender)
+
+    services.database.write(act)
 
 
 def _mail_to_chat(services: Services, session: Session, ticket_id: str, text: str) -> None:

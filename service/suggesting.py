@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from classifier.features import feature_text
 from desk.earlier_contacts import earlier_contacts
-from desk.ledger import Event
-from desk.order_http import OrderSourceDownError
-from desk.order_table import ORDER_ID, OrderFacts
+from desk.ledger import Decision, Event
+from desk.order_table import ORDER_ID, OrderFacts, OrderSourceDownError
 from desk.sla.clock_table import StoredClock, clocks_by_ticket
 from desk.ticket import TicketView
 from kb.content import known_marketplaces
 from service.wiring import Services
 
-REPLY_WITHIN = timedelta(hours=24)
-"""Amazon's response clock, docs/domain.md section 3; weekends count."""
+
+@dataclass(frozen=True, slots=True)
+class AskedOrder:
+    """A ticket's order as its source told of it, or why it could not: a ticket is shown without it."""
+
+    found: OrderFacts | None
+    problem: str | None
 
 
-def order_facts(services: Services, view: TicketView) -> dict[str, object]:
+def ask_order(services: Services, view: TicketView) -> AskedOrder:
+    """Ask the order source once for a ticket's order."""
+    if not view.ticket.order_id:
+        return AskedOrder(None, None)
+    try:
+        return AskedOrder(services.orders.facts(view.ticket.order_id), None)
+    except OrderSourceDownError as error:
+        return AskedOrder(None, str(error))
+
+
+def order_facts(services: Services, view: TicketView, order: AskedOrder | None = None) -> dict[str, object]:
     """Facts that macros may use for this ticket: the order's, the customer's name, who answers and by when."""
-    facts = known_facts(services, view)
-    if order := _order(services, view)[0]:
-        facts |= dict(order.facts)
-    return facts
+    order = order or ask_order(services, view)
+    return known_facts(services, view) | dict(order.found.facts if order.found else {})
 
 
 def known_facts(services: Services, view: TicketView) -> dict[str, object]:
     """`order_facts` without those of the order itself, which may be kept by another system."""
-    ticket = view.ticket
+    ticket, state = view.ticket, view.state
+    reason = state.reason if state.decision is not Decision.UNDECIDED else None
+    due = services.desk.policies.expected_answer(datetime.now(UTC), ticket.marketplace, reason, ticket.channel)
     facts: dict[str, object] = {
         "agent.name": services.settings.agent,
         "shop.name": services.settings.shop,
-        "reply.deadline": (ticket.created_at + REPLY_WITHIN).date().isoformat(),
+        "reply.deadline": due.date().isoformat(),
     }
     if ticket.customer_name:
         facts["buyer.name"] = ticket.customer_name
@@ -44,22 +58,11 @@ def known_facts(services: Services, view: TicketView) -> dict[str, object]:
     return facts
 
 
-def _order(services: Services, view: TicketView) -> tuple[OrderFacts | None, str | None]:
-    """The ticket's order, or why it could not be asked for: a ticket is shown without it."""
-    if not view.ticket.order_id:
-        return None, None
-    try:
-        return services.orders.facts(view.ticket.order_id), None
-    except OrderSourceDownError as error:
-        return None, str(error)
-
-
-def _beside(services: Services, view: TicketView) -> dict[str, Any]:
+def _beside(services: Services, view: TicketView, order: AskedOrder) -> dict[str, Any]:
     """How old the order's facts are, why there are none, and what the customer wrote before."""
-    order, problem = _order(services, view)
     contacts = [asdict(contact) for contact in earlier_contacts(services.database, view.ticket)]
     return {
-        "order": {"as_of": order.as_of.isoformat() if order else None, "problem": problem},
+        "order": {"as_of": order.found.as_of.isoformat() if order.found else None, "problem": order.problem},
         "earlier_contacts": [contact | {"created_at": contact["created_at"].isoformat()} for contact in contacts],
     }
 
@@ -78,9 +81,11 @@ def suggestions_for(services: Services, ticket_id: str, reason: str | None = Non
     chosen = reason or view.state.reason
     text = feature_text(view.ticket.subject, view.ticket.body)
     locale = locale_of(services, view)
-    found = services.knowledge.suggest(text, chosen, order_facts(services, view), locale, marketplace_of(view))
+    order = ask_order(services, view)
+    facts = order_facts(services, view, order)
+    found = services.knowledge.suggest(text, chosen, facts, locale, marketplace_of(view))
     told = {"ticket_id": ticket_id, "tag": state_json(view), "locale": locale, **found.to_json()}
-    return told | _beside(services, view)
+    return told | _beside(services, view, order)
 
 
 def marketplace_of(view: TicketView) -> str | None:
@@ -121,7 +126,8 @@ def ticket_json(services: Services, ticket_id: str) -> dict[str, Any]:
     """One ticket with its state, order facts and ledger."""
     view = services.desk.ticket(ticket_id)
     told = story_json(view, services.desk.events(ticket_id), clocks_of(services, [ticket_id])[ticket_id])
-    return {**told, "facts": order_facts(services, view), **_beside(services, view)}
+    order = ask_order(services, view)
+    return {**told, "facts": order_facts(services, view, order), **_beside(services, view, order)}
 
 
 def story_json(view: TicketView, events: Sequence[Event], clocks: Sequence[StoredClock]) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 import json
 import os
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
@@ -18,6 +22,7 @@ from classifier.language import language_identifier
 from classifier.model import ReasonModel
 from classifier.tagger import Tagger
 from classifier.taxonomy import Autonomy, Taxonomy, starter_taxonomy
+from models.bundle import Manifest, write_bundle
 from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import STARTER_CORPUS, Example, as_labelled, load_corpus
@@ -156,3 +161,37 @@ def browser() -> Iterator[Browser]:
         )
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[FastAPI], AbstractContextManager[str]]:
+    """Serves an application on a free port until the block ends; the block gets its address."""
+
+    @contextmanager
+    def served(app: FastAPI) -> Iterator[str]:
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            thread.join(0.02)
+            assert thread.is_alive(), "the server did not start"
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+    return served
+
+
+@pytest.fixture(scope="session")
+def store_of() -> Callable[[Path, ReasonModel], tuple[Path, Path]]:
+    """Makes a model the serving version of a new store in a folder; gives the store and the key file."""
+
+    def store(folder: Path, model: ReasonModel) -> tuple[Path, Path]:
+        registry, key = Registry(folder / "store"), folder / "signing.key"
+        manifest = Manifest(REASONS_MODEL, "small", "2026-11-22T00:00:00+00:00", {}, {}, "", {})
+        files = model.to_files()
+        write_bundle(registry.folder(REASONS_MODEL, "small"), manifest, files, "card", SigningKey.read_or_create(key))
+        registry.promote(REASONS_MODEL, "small")
+        return folder / "store", key
+
+    return store

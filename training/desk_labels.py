@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, date, datetime, time
 
 from classifier.redaction import redact
-from desk.access.personal_data import PLACEHOLDERS, Held
+from desk.access.personal_data import PLACEHOLDERS
 from desk.inbox import Desk
 from desk.ticket import Ticket
 from training.corpus import Example
@@ -17,7 +17,7 @@ def confirmed_examples(desk: Desk, since: date | None = None) -> list[Example]:
     start = datetime.combine(since, time.min, tzinfo=UTC) if since else None
     found: dict[str, Example] = {}
     for view in desk.confirmed_tickets(start):
-        if view.ticket.body == PLACEHOLDERS[Held.TEXT]:
+        if not {view.ticket.subject, view.ticket.body} - {"", *PLACEHOLDERS.values()}:
             continue  # the customer's words were erased; a placeholder teaches nothing
         ticket, language = view.ticket, view.state.tagged_language or view.ticket.language or "en"
         known = [ticket.customer_name] if ticket.customer_name else []

@@ -249,6 +249,7 @@
     #session = null; // {id, token}
     #locale = LOCALES[0];
     #queue = []; // messages not yet answered: {text, choice, clientId, tried}
+    #kept = {}; // what #remember was told, for where storage is blocked
     #shown = new Set(); // ids of history entries on the screen
     #choices = [];
     #ticket = null;
@@ -350,13 +351,14 @@
       try {
         return JSON.parse(sessionStorage.getItem(this.#key)) || {};
       } catch {
-        return {}; // storage is blocked: the chat works, a reload starts anew
+        return this.#kept; // storage is blocked: the chat works, a reload starts anew
       }
     }
 
     #remember(changes) {
+      this.#kept = { ...this.#memory(), ...changes };
       try {
-        sessionStorage.setItem(this.#key, JSON.stringify({ ...this.#memory(), ...changes }));
+        sessionStorage.setItem(this.#key, JSON.stringify(this.#kept));
       } catch {
         // see #memory
       }

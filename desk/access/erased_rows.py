@@ -121,6 +121,7 @@ class RowEraser:
     def mentions(self, mention: Mention) -> None:
         """What stands in other people's texts."""
         placeholder = self._placeholder(mention.held, mention.text)
+        self._jobs(mention)
         for name, fields in personal_data().tables.items():
             table = metadata.tables[name]
             for column in (table.c[column] for column, held in fields.erase.items() if held is not Held.BYTES):
@@ -133,6 +134,17 @@ class RowEraser:
         for problem_id, raw in problems:
             if mention.stands_in(raw.decode("latin-1")):
                 self.mail_problems(mail_problems.c.id == problem_id)
+
+    def _jobs(self, mention: Mention) -> None:
+        """A message that waits to be answered is its writer's whole; nothing is left to work on."""
+        query = sa.select(jobs.c.id, jobs.c.payload).where(mention.condition(jobs.c.payload))
+        for job_id, payload in self.session.execute(query).all():
+            if mention.stands_in(payload):
+                here = jobs.c.id == job_id
+                self._replace(jobs, here)
+                waiting = here & jobs.c.state.in_(["queued", "leased"])
+                ended = {"state": "dead", "problem": "erased", "fence": jobs.c.fence + 1, "ended_at": datetime.now(UTC)}
+                self.session.execute(jobs.update().where(waiting).values(ended))
 
     def _replace(self, table: sa.Table, where: sa.ColumnElement[bool]) -> None:
         erase = personal_data().tables[table.name].erase
@@ -158,6 +170,8 @@ class RowEraser:
                 return None
             case Held.EVENT:
                 return personal_data().erased_event(value)
+            case Held.PAYLOAD:
+                return personal_data().erased_payload(value)
             case Held.CONVERSATION:
                 over = personal_data().erased_conversation(value)
                 return value if value.keys() <= over.keys() else over

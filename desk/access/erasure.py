@@ -23,11 +23,13 @@ from desk.access.erased_rows import Mention, RowEraser
 from desk.access.personal_data import PLACEHOLDERS, Held
 from desk.access.throttle import forget_old
 from desk.database import Database
+from desk.jobs import JobState, purge
 from desk.ledger import lock
 from desk.tables import (
     chat_sessions,
     chat_turns,
     erasure_gate,
+    events,
     mail_messages,
     mail_problems,
     orders,
@@ -128,12 +130,18 @@ def apply_retention(database: Database, older_than: timedelta, *, by: str, dry_r
 def _retain_batch(session: Session, cutoff: datetime, done: Erased) -> bool:
     """One batch; whether there may be more."""
     forget_old(session)
+    purge(session, cutoff, (JobState.DONE, JobState.DEAD))
     with _open_gate(session):
         eraser = RowEraser(session, done.rows)
+        text = sa.type_coerce(events.c.data, sa.JSON)["text"].as_string()
+        wrote = sa.exists().where(events.c.ticket_id == tickets.c.id, _says(text))
         old = (
             sa.select(tickets.c.id)
             .join(ticket_states, ticket_states.c.ticket_id == tickets.c.id)
-            .where(ticket_states.c.last_event_at < cutoff, sa.or_(_says(tickets.c.body), _says(tickets.c.subject)))
+            .where(
+                ticket_states.c.last_event_at < cutoff,
+                sa.or_(_says(tickets.c.body), _says(tickets.c.subject), wrote),
+            )
             .order_by(tickets.c.id)
             .limit(BATCH)
         )
@@ -154,7 +162,7 @@ def _retain_batch(session: Session, cutoff: datetime, done: Erased) -> bool:
     return BATCH in (len(ids), len(sessions), len(order_ids))
 
 
-def _says(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+def _says(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Whether there is something in it that was not erased yet."""
     return column.not_in(("", *PLACEHOLDERS.values()))
 

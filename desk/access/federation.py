@@ -23,6 +23,10 @@ UNDER_WAY = timedelta(minutes=10)
 """How long somebody may take at the identity provider."""
 
 
+class ProviderError(Exception):
+    """The identity provider cannot be reached, or what it answered is not to be believed."""
+
+
 @dataclass(frozen=True)
 class SignInUnderWay:
     """What goes to the identity provider (``state``, ``nonce``, the challenge of ``verifier``), and where it leads.

@@ -86,4 +86,6 @@ def _place() -> Iterator[None]:
         _places.release()
 
 
-_nobodys()  # made now, so that the first unknown name does not take longer than a known one
+def prepare_passwords() -> None:
+    """Make what unknown names are compared with, so that the first one does not take longer than a known one."""
+    _nobodys()

@@ -28,6 +28,7 @@ class Held(StrEnum):
     LIST = "list"
     BYTES = "bytes"
     EVENT = "event"
+    PAYLOAD = "payload"
     CONVERSATION = "conversation"
 
 
@@ -56,6 +57,7 @@ class PersonalData(BaseModel):
     tables: dict[str, TableFields]
     without: tuple[str, ...]
     event_keeps: frozenset[str]
+    payload_keeps: frozenset[str]
     conversation_keeps: frozenset[str]
     conversation_becomes: dict[str, str]
 
@@ -70,7 +72,11 @@ class PersonalData(BaseModel):
 
     def erased_event(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """An event's data with every text replaced but those that say what was done."""
-        return {key: value if key in self.event_keeps else _emptied(value) for key, value in data.items()}
+        return _keeping(data, self.event_keeps)
+
+    def erased_payload(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What a job was to work on with every text replaced."""
+        return _keeping(data, self.payload_keeps)
 
     def erased_conversation(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The memory of a conversation that is over."""
@@ -78,6 +84,10 @@ class PersonalData(BaseModel):
         if "version" in kept:
             kept["version"] += 1  # a message that is being answered at this moment is not stored after it
         return kept | self.conversation_becomes
+
+
+def _keeping(data: Mapping[str, Any], keeps: frozenset[str]) -> dict[str, Any]:
+    return {key: value if key in keeps else _emptied(value) for key, value in data.items()}
 
 
 def _emptied(value: Any) -> Any:

@@ -4,15 +4,14 @@
 effect is committed together with 'done'.
 """
 
+from desk.intake import Queued, enqueue_many
 from desk.jobs.queue import (
     Job,
     JobState,
     Lease,
-    Queued,
     UnknownJobError,
     backoff,
     counts,
-    enqueue_many,
     fail,
     finish,
     give_back,

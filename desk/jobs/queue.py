@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 from typing import Any, TypeVar
@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from desk import DeskError
-from desk.intake import MAX_ATTEMPTS
-from desk.tables import insert_new, jobs
+from desk.tables import jobs
 
 T = TypeVar("T")
 
@@ -79,40 +78,6 @@ class Job:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A job to put into the queue."""
-
-    payload: Mapping[str, Any]
-    key: str | None
-    run_after: datetime
-
-
-def enqueue_many(session: Session, kind: str, wanted: Sequence[Queued], max_attempts: int = MAX_ATTEMPTS) -> int:
-    """Put jobs of a kind into the queue, in the caller's transaction; those whose key is known are left out.
-
-    Returns how many were put. For one job see `desk.intake.enqueue`.
-    """
-    rows = [
-        {
-            "kind": kind,
-            "key": each.key,
-            "payload": dict(each.payload),
-            "state": JobState.QUEUED,
-            "attempts": 0,
-            "max_attempts": max_attempts,
-            "run_after": each.run_after,
-            "fence": 0,
-            "created_at": datetime.now(UTC),
-        }
-        for each in wanted
-    ]
-    if not rows:
-        return 0
-    statement = insert_new(session, jobs).on_conflict_do_nothing().returning(jobs.c.id)
-    return len(session.execute(statement, rows).all())
-
-
 def waiting_kinds(session: Session, kinds: Collection[str], now: datetime) -> set[str]:
     """Those of ``kinds`` that have a job to lease; a look that locks nothing."""
     due = sa.select(jobs.c.kind).where(_due(now), jobs.c.kind.in_(kinds)).distinct()
@@ -147,7 +112,8 @@ def renew(session: Session, leases: Sequence[Lease], now: datetime, length: time
 
 def finish(session: Session, leases: Sequence[Lease], now: datetime) -> list[Lease]:
     """Jobs are done. Returns those that were still held; only their effect may be committed with it."""
-    done = {"state": JobState.DONE, "ended_at": now, "leased_until": None, "problem": None}
+    # nothing runs it again, and what it was to work on may be a customer's words
+    done = {"state": JobState.DONE, "ended_at": now, "leased_until": None, "problem": None, "payload": {}}
     return _change(session, leases, done)
 
 
@@ -203,7 +169,7 @@ def revive(session: Session, now: datetime) -> int:
 def settle(session: Session, kind: str, key: str, now: datetime) -> bool:
     """The caller does a waiting job itself, in this transaction; False when no such job waits any more."""
     waits = jobs.c.state == JobState.QUEUED, jobs.c.kind == kind, jobs.c.key == key
-    done = jobs.update().where(*waits).values({"state": JobState.DONE, "ended_at": now, "problem": None})
+    done = jobs.update().where(*waits).values({"state": JobState.DONE, "ended_at": now, "problem": None, "payload": {}})
     return session.execute(done.returning(jobs.c.id)).first() is not None
 
 
@@ -227,11 +193,11 @@ def requeue(session: Session, now: datetime, *, ids: Sequence[int] | None = None
     return len(found)
 
 
-def purge(session: Session, before: datetime) -> int:
-    """Delete jobs that were done before a moment, and with them the memory of their keys; returns how many."""
+def purge(session: Session, before: datetime, states: Collection[JobState] = (JobState.DONE,)) -> int:
+    """Delete jobs that ended so before a moment, and with them the memory of their keys; returns how many."""
     # SQLite gives the id of a deleted last row again, and a stale lease must never fit a new job: the last row stays.
     newest = sa.select(sa.func.max(jobs.c.id)).scalar_subquery()
-    old = sa.select(jobs.c.id).where(jobs.c.state == JobState.DONE, jobs.c.ended_at < before, jobs.c.id < newest)
+    old = sa.select(jobs.c.id).where(jobs.c.state.in_(states), jobs.c.ended_at < before, jobs.c.id < newest)
     ids = session.scalars(old.with_for_update(skip_locked=True)).all()
     for chunk in _chunks(ids):
         session.execute(jobs.delete().where(jobs.c.id.in_(chunk)))

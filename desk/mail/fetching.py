@@ -26,6 +26,10 @@ LOOK_BACK = timedelta(days=2)
 effect. IMAP searches by day, in the server's time zone."""
 
 
+class _WithheldError(Exception):
+    """The server names a mail and does not give it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """How far a folder was read."""
@@ -48,9 +52,19 @@ def read_folder(database: Database, mailbox: Mailbox, client: IMAPClient, folder
     uids, in_order = _new_uids(client, place, validity)
     counts: Counter[Outcome] = Counter()
     for uid in uids:
-        if (mail := _fetch(client, uid)) is None:
-            continue  # deleted meanwhile
         cursor = _cursor(mailbox, folder, validity, uid) if in_order else None
+        try:
+            mail = _fetch(client, uid)
+        except imaplib.IMAP4.abort:
+            raise  # the connection broke: the same again on the next one
+        except (imaplib.IMAP4.error, _WithheldError) as error:
+            mark = f"mail {uid} of folder {folder} ({validity})".encode()
+            counts[
+                _keep(database, mailbox, mark, f"the server does not hand this mail out: {error}", cursor).outcome
+            ] += 1
+            continue
+        if mail is None:
+            continue  # deleted meanwhile
         taken = _take(database, mailbox, mail, cursor)
         counts[taken.outcome] += 1
         _mark_seen(client, uid)
@@ -92,6 +106,8 @@ def _fetch(client: IMAPClient, uid: int) -> Arrival | None:
     answer: dict[bytes, Any] = client.fetch([uid], [wanted]).get(uid, {})
     raw = next((value for key, value in answer.items() if key.startswith(b"BODY[]")), None)
     if not isinstance(raw, bytes):
+        if client.fetch([uid], ["RFC822.SIZE"]).get(uid):
+            raise _WithheldError("it has the mail, and answers without its text")
         return None
     arrived = facts.get(b"INTERNALDATE")
     if isinstance(arrived, datetime) and arrived.tzinfo is None:
@@ -109,11 +125,29 @@ def _take(database: Database, mailbox: Mailbox, mail: Arrival, cursor: dict[str,
         raise
     except Exception as error:  # one mail that breaks a rule of ours must not keep all later ones out
         log.error("a mail could not become a ticket and is kept as it came: %s", type(error).__name__, exc_info=error)
-        with database.session() as session:
-            problem = f"the mail could not become a ticket ({type(error).__name__}: {error})"
-            taken = keep_unreadable(session, mailbox, mail.raw, problem, mail.at)
-            _move(session, cursor)
-            return taken
+        return _keep(
+            database,
+            mailbox,
+            mail.raw,
+            f"the mail could not become a ticket ({type(error).__name__}: {error})",
+            cursor,
+            mail.at,
+        )
+
+
+def _keep(
+    database: Database,
+    mailbox: Mailbox,
+    raw: bytes,
+    problem: str,
+    cursor: dict[str, Any] | None,
+    at: datetime | None = None,
+) -> Taken:
+    """A ticket for a person instead of the mail, and on to the next one."""
+    with database.session() as session:
+        taken = keep_unreadable(session, mailbox, raw, problem, at or datetime.now(UTC))
+        _move(session, cursor)
+        return taken
 
 
 def _place(database: Database, mailbox: Mailbox, folder: str) -> _Place | None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from classifier.entities import by_kind, find_entities
 from classifier.reading import read
 from desk.intake import TAG, customer_wrote, enqueue, first_time, take_in
-from desk.ledger import EventKind, Status, append, lock, state_of
+from desk.ledger import EventKind, Status, append, lock
 from desk.mail.message import Address, MailMessage, MailUnreadableError, read_message
 from desk.mail.senders import Machine, Origin, customer_name, machine_of, origin_of
 from desk.mail.threads import is_ours, ticket_of_order, ticket_of_references
@@ -225,12 +225,11 @@ class _Mail:
         return ticket_id
 
     def _further(self, ticket_id: str) -> None:
-        lock(self.session, [ticket_id])
-        # what arrived before our last act, yet was read after it, has been answered by nobody
-        at = self.arrival.at if self.arrival.at > state_of(self.session, ticket_id).last_event_at else self.now
         text = self.message.text[:MAX_TEXT] if self.message.text.strip() else NO_TEXT
         message_id = self.message.message_id or self.message.identity
-        customer_wrote(self.session, ticket_id, text, source=self.mailbox.source, message_id=message_id, at=at)
+        customer_wrote(
+            self.session, ticket_id, text, source=self.mailbox.source, message_id=message_id, at=self.arrival.at
+        )
         known = self.session.scalar(sa.select(tickets.c.customer_email).where(tickets.c.id == ticket_id))
         for remark in self._remarks():
             append(self.session, ticket_id, EventKind.NOTED, actor=ACTOR, data={"text": remark})

@@ -36,6 +36,8 @@ GIVE_UP_AFTER = timedelta(hours=12)
 """Marketplaces want an answer within 24 hours: a person must learn of trouble before."""
 CLAIM = timedelta(minutes=15)
 """How long a server may take over a text; RFC 5321 allows 10 minutes for its answer."""
+ANSWER_SECONDS = 600
+"""How long the server's answer to a text is waited for; RFC 5321, section 4.5.3.2.6. It scans for viruses meanwhile."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=30)
 
 _WIRE = policy.SMTP.clone(max_line_length=900)
@@ -150,6 +152,8 @@ def _deliver(database: Database, client: smtplib.SMTP, row: Any) -> _Answer | No
         client.close()  # without the final dot the server forgets what it was told
         return None
     try:
+        if client.sock is not None:
+            client.sock.settimeout(ANSWER_SECONDS)
         client.send(re.sub(rb"(?m)^\.", b"..", text) + b".\r\n")
         code, said = client.getreply()
     except OSError as error:

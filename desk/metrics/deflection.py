@@ -20,7 +20,7 @@ from desk.database import Database
 from desk.metrics.figures import Estimate, share
 from desk.metrics.outcomes import COMES_BACK_MS, Milliseconds, chosen, milliseconds, plan_for_many, quarter_hours
 from desk.metrics.query import MAX_TICKETS, group_name, period_name
-from desk.metrics.scope import UNDECIDED, UNKNOWN, Dimension, FilterError, Period, Window
+from desk.metrics.scope import UNDECIDED, UNKNOWN, Dimension, FilterError, Period, Window, scope_json
 from desk.tables import chat_sessions, chat_turns, orders, tickets
 
 CUSTOMER, ANSWER, CLOSE, ESCALATED, CONFIRMED = "customer", "answer", "close", "escalated", "confirmed"
@@ -62,13 +62,7 @@ class ChatScope:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {
-            "from": self.window.start.isoformat(),
-            "to": self.window.end.isoformat(),
-            "timezone": self.window.timezone,
-            "as_of": self.now.astimezone(UTC).isoformat(),
-            "filters": {str(dimension): list(values) for dimension, values in self.filters.items()},
-        }
+        return scope_json(self.window, self.filters, self.now)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from desk.metrics.scope import Dimension, Grouping, Period, Scope, Window
 from desk.ticket_store import Coverage, coverage
 
 ROWS_AT_A_TIME = 20_000
-ROWS_AT_A_TIME = 20_000
 MAX_TICKETS = 1_000
 
 Tallies = dict[Any, dict[Metric, Tally]]

@@ -165,13 +165,18 @@ class Scope:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {
-            "from": self.window.start.isoformat(),
-            "to": self.window.end.isoformat(),
-            "timezone": self.window.timezone,
-            "as_of": self.now.astimezone(UTC).isoformat(),
-            "filters": {str(dimension): list(values) for dimension, values in self.filters.items()},
-        }
+        return scope_json(self.window, self.filters, self.now)
+
+
+def scope_json(window: Window, filters: Mapping[Any, Sequence[str]], now: datetime) -> dict[str, Any]:
+    """What a report was asked for, as plain data."""
+    return {
+        "from": window.start.isoformat(),
+        "to": window.end.isoformat(),
+        "timezone": window.timezone,
+        "as_of": now.astimezone(UTC).isoformat(),
+        "filters": {str(dimension): list(values) for dimension, values in filters.items()},
+    }
 
 
 def filters_of(**values: Sequence[str] | None) -> dict[Dimension, tuple[str, ...]]:

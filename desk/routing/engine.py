@@ -32,7 +32,7 @@ from desk.routing.conditions import Subject
 from desk.routing.rules import Decided, Routing
 from desk.routing.subject import run_out_at, subject_of
 from desk.sla.policies import Policies, starter_policies
-from desk.tables import ticket_states, tickets
+from desk.tables import jobs, ticket_states, tickets
 from desk.ticket import view_from_row
 from desk.ticket_store import views
 
@@ -42,6 +42,8 @@ ACTOR = "routing"
 FOLLOWER = "routing"
 BATCH = 32
 """Tickets to a job's transaction."""
+KEYS_AT_A_TIME = 500
+"""Keys to a statement; SQLite takes 32,766 parameters."""
 NOBODY = ""
 """As ``assignee`` of a `ROUTED` event: it is taken from whoever had it."""
 
@@ -248,11 +250,24 @@ def keep_routed(database: Database) -> None:
 
 def _make_jobs(session: Session, told: Mapping[str, Sequence[Event]]) -> None:
     now = datetime.now(UTC)
-    wanted = []
+    wanted = {}
     for ticket_id, events in told.items():
         if (seq := _unrouted_since(events)) is not None:
-            wanted.append(Queued({"ticket_id": ticket_id}, f"{ticket_id}:{seq}", now))
-    enqueue_many(session, ROUTE, wanted)
+            wanted[f"{ticket_id}:{seq}"] = ticket_id
+    # On PostgreSQL an insert waits for whoever is changing the row of the same key: the job that routes this ticket
+    # now, which itself waits for the ticket. What is known is therefore left out, not run into.
+    for key in _known(session, list(wanted)):
+        del wanted[key]
+    enqueue_many(session, ROUTE, [Queued({"ticket_id": name}, key, now) for key, name in wanted.items()])
+
+
+def _known(session: Session, keys: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for start in range(0, len(keys), KEYS_AT_A_TIME):
+        some = keys[start : start + KEYS_AT_A_TIME]
+        query = sa.select(jobs.c.key).where(jobs.c.kind == ROUTE, jobs.c.key.in_(some))
+        found += [str(key) for key in session.scalars(query)]
+    return found
 
 
 def _unrouted_since(events: Sequence[Event]) -> int | None:

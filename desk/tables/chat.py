@@ -48,7 +48,7 @@ proof_attempts = sa.Table(
     "proof_attempts",
     metadata,
     sa.Column("subject_hash", sa.Text, primary_key=True),  # of an order id, an e-mail address or a client's address
-    sa.Column("since", UtcDateTime, nullable=False, index=True),  # the last attempt that was judged
+    sa.Column("since", UtcDateTime, nullable=False, index=True),  # the first attempt, or the one that began a lock
     sa.Column("attempts", sa.Integer, nullable=False),
 )
 

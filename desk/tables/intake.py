@@ -35,5 +35,7 @@ jobs = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.UniqueConstraint("kind", "key"),
     sa.CheckConstraint("state IN ('queued', 'leased', 'done', 'dead')", name="state"),
+    sa.Index("ix_jobs_kind", "kind", "state", "run_after"),
+    sa.Index("ix_jobs_leased", "state", "leased_until"),
     sa.Index("ix_jobs_state", "state", "run_after"),
 )

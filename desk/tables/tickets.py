@@ -72,6 +72,13 @@ ticket_states = sa.Table(
     sa.Column("secondary", StoredJson, nullable=False),
     sa.Column("last_event_at", UtcDateTime, nullable=False),
 )
+sa.Index(
+    "ix_ticket_states_waiting",
+    ticket_states.c.ticket_id,
+    sqlite_where=sa.text("reason IS NULL"),
+    postgresql_where=sa.text("reason IS NULL"),
+)
+sa.Index("ix_tickets_email", sa.func.lower(tickets.c.customer_email))
 
 orders = sa.Table(
     "orders",

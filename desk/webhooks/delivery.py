@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from desk.database import Database
 from desk.intake import TAG, customer_wrote, enqueue, first_time, take_in
 from desk.ledger import EventKind, append
-from desk.order_table import OrderFacts
-from desk.tables import deliveries, insert_new, orders, tickets
+from desk.order_table import OrderFacts, known_order, store_orders
+from desk.tables import deliveries, tickets
 from desk.ticket import MAX_FIELD
 from desk.webhooks.payloads import Author, Given, Message, Nothing, OrderNews, PayloadError, parse_body
 from desk.webhooks.signatures import Proof
@@ -87,7 +87,8 @@ def _keys(proof: Proof, told: Message | OrderNews | Nothing) -> list[str]:
     keys = [f"signed:{proof.replay_key}"] if proof.replay_key is not None else []
     keys += [f"delivery:{proof.event_id}"] if proof.event_id is not None else []
     if isinstance(told, Message) and told.message_id is not None:
-        keys.append(f"message:{told.message_id}")
+        # many systems number messages anew in each ticket
+        keys.append(f"message:{told.incoming.external_id}:{told.message_id}")
     return keys
 
 
@@ -130,22 +131,22 @@ def _agent_acted(session: Session, ticket_id: str, message: Message, message_id:
 
 def _order(session: Session, order: OrderFacts) -> Delivered:
     """Merge what is told into what is known; older news change nothing."""
-    known = session.execute(
-        sa.select(orders).where(orders.c.order_id == order.order_id).with_for_update()
-    ).one_or_none()
-    row = {
-        "order_id": order.order_id,
-        "facts": (known.facts if known else {}) | dict(order.facts),
-        "buyer_email": order.buyer_email or (known.buyer_email if known else None),
-        "postcode": order.postcode or (known.postcode if known else None),
-        "as_of": order.as_of,
-    }
-    statement = insert_new(session, orders).values(row)
-    statement = statement.on_conflict_do_update(
-        index_elements=[orders.c.order_id],
-        set_={name: statement.excluded[name] for name in row if name != "order_id"},
-        where=orders.c.as_of <= statement.excluded.as_of,
-    ).returning(orders.c.order_id)
-    if session.execute(statement).first() is None:
+    known = known_order(session, order.order_id)
+    if known is not None and not _same_buyer(known, order):
+        known = None  # two shops number alike: another buyer's facts and proofs are not this one's
+    merged = OrderFacts(
+        order_id=order.order_id,
+        facts=(known.facts if known else {}) | dict(order.facts),
+        as_of=order.as_of,
+        buyer_email=order.buyer_email or (known.buyer_email if known else None),
+        postcode=order.postcode or (known.postcode if known else None),
+    )
+    if not store_orders(session, [merged]):
         return Delivered(Effect.IGNORED, why="newer facts of this order are known")
     return Delivered(Effect.ORDER_UPDATED)
+
+
+def _same_buyer(known: sa.Row[Any], told: OrderFacts) -> bool:
+    """Whether nothing that is told of the buyer contradicts what is known."""
+    pairs = ((known.buyer_email, told.buyer_email), (known.postcode, told.postcode))
+    return all(not was or not now or was.strip().casefold() == now.strip().casefold() for was, now in pairs)

@@ -88,11 +88,13 @@ def import_tickets(
 def import_orders(
     file: Annotated[Path, typer.Argument(help="CSV whose columns are fact names; order.id is needed")],
 ) -> None:
-    """Load order facts; later rows of an order replace earlier ones. Exit code 1 with refused rows."""
+    """Load order facts; newer facts of an order replace what is known. Exit code 1 with refused rows."""
     with open_desk(load_settings()) as desk:
         load = load_orders(desk.database, file)
     out.print(
-        f"{load.read} rows: {load.loaded} orders stored, {load.rejected} refused"
+        f"{load.read} rows: {load.loaded} orders stored, "
+        + (f"{load.older} older than what is known, " if load.older else "")
+        + f"{load.rejected} refused"
         + (f", see {load.rejects_file}" if load.rejects_file else ""),
         highlight=False,
     )

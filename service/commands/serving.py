@@ -7,14 +7,11 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from desk.access.accounts import Accounts
-from service.app import create_app
 from service.clock_watching import watching_of_clocks
 from service.console_output import fail, note
 from service.job_kinds import working
-from service.processes import check_processes, serve_in_processes
 from service.settings import Settings, load_settings
 from service.wiring import open_desk, open_services
 
@@ -32,6 +29,11 @@ def serve(
     ] = 1,
 ) -> None:
     """Serve the chat, the console, the API and the reports; Ctrl-C stops it cleanly."""
+    import uvicorn  # the other commands start without the web
+
+    from service.app import create_app
+    from service.processes import check_processes, serve_in_processes
+
     settings = load_settings(host=host, port=port)
     check_processes(settings, workers)
     _check_entrance(settings)

@@ -27,6 +27,8 @@ SESSION_COOKIE = "paretodesk"
 TOKEN_COOKIE = "paretodesk_request"  # noqa: S105  # a cookie's name
 TOKEN_HEADER = "x-csrf-token"  # noqa: S105  # a header's name
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers that a proxy adds: what carries one does not come from this machine, whatever address it shows."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, or PARETODESK_CONSOLE_TOKEN")
 _basic = HTTPBasic(auto_error=False)
@@ -157,11 +159,26 @@ def _admit(request: Request, permission: str, by_hand: str, basic: str) -> None:
     principal = identify(access, settings, by_hand or basic, cookie)
     if principal is None:
         raise _who_are_you(request, settings, access)
+    if principal.unnamed and not principal.shown:
+        _check_here(request, settings)
     if request.method not in SAFE_METHODS and not (by_hand and principal.shown):
         _check_own_page(request, principal)
     if permission not in principal.permissions:
         raise ProblemError(403, f"this needs the permission {permission} ({access.roles.permissions[permission]})")
     request.state.principal = principal
+
+
+def _check_here(request: Request, settings: Settings) -> None:
+    """Who is let in unproven sits at this machine, and reads with no other site's page."""
+    if any(name in request.headers for name in FORWARDED):
+        raise ProblemError(
+            401,
+            "this request came through a proxy, and nobody has to sign in yet: set PARETODESK_PUBLIC_URL and add an "
+            "account with 'paretodesk users add'",
+        )
+    origin = request.headers.get("origin")
+    if origin is not None and origin != "null" and origin not in own_origins(request, settings):
+        raise ProblemError(403, f"requests of staff are taken from our own pages only, not from {origin[:200]}")
 
 
 def _check_own_page(request: Request, principal: Principal) -> None:

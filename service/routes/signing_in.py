@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from desk.access.accounts import Account, AccountError, SignInError
-from desk.access.federation import vouched_account
+from desk.access.federation import ProviderError, vouched_account
 from desk.access.passwords import BusyError
 from desk.access.sessions import request_token
 from desk.access.throttle import ThrottledError
-from service.oidc import Provider, ProviderError
 from service.pages import page
 from service.problems import ProblemError, problem_response
 from service.routes.dependencies import (
@@ -34,6 +33,9 @@ from service.routes.dependencies import (
     services_of,
     shown_session,
 )
+
+if TYPE_CHECKING:
+    from service.oidc import Provider
 
 PROVIDER_COOKIE = "paretodesk_provider"
 MAX_FORM = 20_000
@@ -137,9 +139,13 @@ def from_provider(
 
 def own_path(asked: str) -> str:
     """``asked`` where it is a path of ours, else the console: nobody is sent to another site."""
-    parts = urlsplit(asked) if asked.isprintable() and "\\" not in asked else None
-    fits = parts and not parts.scheme and not parts.netloc and asked.startswith("/") and not asked.startswith("//")
-    return asked if fits else HOME
+    if not asked.isprintable() or "\\" in asked or not asked.startswith("/") or asked.startswith("//"):
+        return HOME
+    try:
+        parts = urlsplit(asked)
+    except ValueError:
+        return HOME
+    return HOME if parts.scheme or parts.netloc else asked
 
 
 def _sign_in(request: Request, sent: SignIn, is_form: bool) -> Response:

@@ -123,12 +123,12 @@ def test_only_what_a_person_said_about_a_sure_tag_is_evidence(turning, verdicts)
     assert standing.overall.n == 0
 
 
-def test_corrections_count_as_wrong_and_confirmations_of_customers_as_right(turning, verdicts, answered):
+def test_verdicts_of_people_are_counted_apart_from_what_customers_say(turning, verdicts, answered):
     verdicts("return_request", right=3, wrong=2)
     answered("return_request", helped=4, not_solved=1)
     standing = next(one for one in turning.standings() if one.reason == "return_request")
     found = standing.overall
-    assert (found.right, found.wrong, found.helped, found.not_solved) == (7, 2, 4, 1)
+    assert (found.right, found.wrong, found.helped, found.not_solved) == (3, 2, 4, 1)
 
 
 @pytest.mark.parametrize("reason", ["legal_or_ip", "thanks", "other", "no_such"])

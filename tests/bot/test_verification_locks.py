@@ -14,8 +14,7 @@ from bot.decision import starter_decision
 from bot.order_lookup import OrderLookup
 from bot.verification import ProofLocks, Prover
 from desk.database import open_database
-from desk.order_http import OrderSourceDownError
-from desk.order_table import OrderTable
+from desk.order_table import OrderSourceDownError, OrderTable
 from desk.tables import proof_attempts
 
 ORDER, OTHER, EMAIL = "123-4567890-1234567", "123-4567890-7654321", "ada@example.org"

@@ -1,16 +1,13 @@
 """The real application over small content and a small model, served on a free port, and a real Chromium."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -19,17 +16,14 @@ from threadpoolctl import threadpool_limits
 
 from classifier.encoders import UniversalEncoder
 from classifier.features import feature_text
+from classifier.model import ReasonModel
 from classifier.taxonomy import Autonomy, starter_taxonomy
 from desk.inbox import Desk
 from desk.tables import orders
-from models.bundle import Manifest, write_bundle
-from models.registry import Registry
-from models.signing import SigningKey
 from service.app import create_app
 from service.settings import load_settings
 from service.wiring import Services, open_services
 from training.fitting import Labelled, Settings, fit
-from training.retraining import REASONS_MODEL
 
 SMALL = Path(__file__).parents[1] / "bot"
 PAYLOADS = (Path(__file__).parent / "payloads.txt").read_text(encoding="utf-8").splitlines()
@@ -67,16 +61,13 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(serve, store_of, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
-    registry, key = Registry(folder / "store"), SigningKey.read_or_create(folder / "key")
-    manifest = Manifest(REASONS_MODEL, "small", "2026-11-22T00:00:00+00:00", {}, {}, "", {})
-    write_bundle(registry.folder(REASONS_MODEL, "small"), manifest, _model(), "card", key)
-    registry.promote(REASONS_MODEL, "small")
+    store, key = store_of(folder, _model())
     settings = load_settings(
         home=folder / "home",
-        models_store=folder / "store",
-        signing_key=folder / "key",
+        models_store=store,
+        signing_key=key,
         content=_content(folder / "content"),
         shop=SHOP,
         chat_nps=True,
@@ -85,7 +76,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with open_services(settings) as services:
         services.tagger.tag("", "the first one waits for the model to be read")
         served = Shop(services)
-        with _serving(_app(served)) as url:
+        with serve(_app(served)) as url:
             served.url = url
             yield served
 
@@ -104,13 +95,13 @@ def _content(folder: Path) -> Path:
     return folder
 
 
-def _model() -> dict[str, bytes]:
+def _model() -> ReasonModel:
     tickets = yaml.safe_load((SMALL / "tickets.yaml").read_text(encoding="utf-8"))
     rows = [(feature_text("", text), reason) for reason, texts in tickets.items() for text in texts]
     data = Labelled(*zip(*((text, reason, str(n)) for n, (text, reason) in enumerate(rows)), strict=True))
     settings = Settings(target_error=0.3, human_only=starter_taxonomy().with_autonomy(Autonomy.HUMAN_ONLY))
     with threadpool_limits(1):  # quicker for so few tickets
-        return fit(data, UniversalEncoder(threads=1), settings).model.to_files()
+        return fit(data, UniversalEncoder(threads=1), settings).model
 
 
 def _app(shop: Shop) -> FastAPI:
@@ -132,19 +123,6 @@ def _app(shop: Shop) -> FastAPI:
         return response
 
     return app
-
-
-@contextmanager
-def _serving(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-        assert thread.is_alive(), "the server did not start"
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Two colleagues at one desk, in a real browser over the real application."""
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from desk.access.accounts import Accounts
@@ -24,7 +21,7 @@ MEMBERS = """members:
   - {name: ben, teams: [first_line], languages: [en]}
 """
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenkartonverpackungsbeschädigung"
-EXPECTED = ("409", "422")
+EXPECTED = ("401", "409", "422")
 """Answers that tests provoke; Chromium writes them to its console as errors."""
 
 # WCAG 2: every visible text against the nearest opaque background, as the browser computes both
@@ -82,22 +79,9 @@ def services(tmp_path_factory: pytest.TempPathFactory, small_tagger) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def address(services: Services) -> Iterator[str]:
-    with serving(services) as url:
+def address(services: Services, serve) -> Iterator[str]:
+    with serve(create_app(services)) as url:
         yield url
-
-
-@contextmanager
-def serving(services: Services) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(services), host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-        assert thread.is_alive(), "the server did not start"
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture
@@ -260,6 +244,29 @@ def test_a_ticket_is_taken_made_urgent_put_off_and_brought_back(visit, deliver, 
     expect(page.locator("#list")).to_contain_text("Long story")
     page.locator("#team").select_option("senior")
     expect(page.locator("#none")).to_have_text("Nothing waits in this team.")
+
+
+def test_a_double_click_sends_one_reply_and_the_next_ticket_shows_that_it_went(visit, deliver, services):
+    first, second = deliver("Pressed twice"), deliver("Waits behind it")
+    services.desk.correct_tag(first, "tracking_update", "agent:anna")
+    page = opened(visit("anna"), "Pressed twice")
+    page.get_by_label("Reply", exact=True).fill("It comes tomorrow.")
+    page.get_by_role("button", name="Send and close").dblclick()
+    expect(page.locator("#notice")).to_contain_text("Sent.")
+    page.wait_for_load_state("networkidle")
+    replies = [event for event in services.desk.events(first) if event.kind == "replied"]
+    assert len(replies) == 1
+    assert not [event for event in services.desk.events(second) if event.kind == "replied"]
+
+
+def test_who_was_signed_out_keeps_what_they_were_writing(visit, deliver):
+    deliver("Half an answer")
+    page = opened(visit("anna"), "Half an answer")
+    page.get_by_label("Reply", exact=True).fill("Dear customer, we have")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Send, keep open").click()
+    expect(page.locator("#notice")).to_contain_text("You were signed out.")
+    expect(page.get_by_label("Reply", exact=True)).to_have_value("Dear customer, we have")
 
 
 def test_every_shortcut_stands_in_the_help_and_works(visit, deliver):

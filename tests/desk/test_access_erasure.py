@@ -14,6 +14,7 @@ from desk.access import audit
 from desk.access.erased_rows import Mention
 from desk.access.erasure import ErasureError, apply_retention, erase
 from desk.access.personal_data import Held, personal_data
+from desk.intake import enqueue
 from desk.ledger import EventKind, append, events_of, rebuild_states, state_of
 from desk.tables import (
     StoredJson,
@@ -22,6 +23,7 @@ from desk.tables import (
     chat_turns,
     erasure_gate,
     events,
+    jobs,
     mail_messages,
     mail_problems,
     metadata,
@@ -48,7 +50,7 @@ def filled(database, desk, incoming, tag):
     desk.tag(anna, tag())
     desk.correct_tag(anna, "not_received", "agent:ben", why=f"{NAME} said so")
     desk.reply(anna, f"Dear {NAME}, order {ORDER}", "agent:ben")
-    desk.note(other, f"see also {ORDER} and x{ORDER}", "agent:ben")
+    desk.record(other, EventKind.NOTED, actor="agent:ben", data={"text": f"see also {ORDER} and x{ORDER}"})
     with database.session() as session:
         append(session, anna, EventKind.CUSTOMER_WROTE, actor="customer",
                data={"text": "my blue lamp!", "source": "test", "message_id": "m2"}, at=NOW)  # fmt: skip
@@ -72,6 +74,9 @@ def filled(database, desk, incoming, tag):
             references=[], text=f"Dear {NAME}", automatic=False, state="queued", attempts=0, next_try_at=NOW,
             created_at=NOW,
         ))  # fmt: skip
+        queued = {"conversation": 7, "text": f"I am {EMAIL}, where is it?"}
+        enqueue(session, "chatwoot", queued, key="message:1")
+        enqueue(session, "chatwoot", {"conversation": 8, "text": f"I am not {OTHER}"}, key="message:2")
     store = SessionStore(database)
     chats = [store.create("demo", "en", State(question="blue lamp?", order_id=ORDER, verified=True, version=3), ()),
              store.create("demo", "en", State(question="hello"), ()),
@@ -122,6 +127,15 @@ def test_all_of_a_person_goes_and_nothing_of_anybody_else(database, filled):
         assert f"x{ORDER}" in note
         assert "see also [erased: order " in note
         assert session.scalars(sa.select(outbox.c.state)).one() == "failed"
+
+
+def test_a_message_that_waits_to_be_answered_goes_with_its_writer(database, filled):
+    erase(database, email=EMAIL, by="cli:root")
+    with database.session(read_only=True) as session:
+        found = {row.key: row for row in session.execute(sa.select(jobs).where(jobs.c.kind == "chatwoot"))}
+    assert (found["message:1"].state, found["message:1"].problem) == ("dead", "erased")
+    assert EMAIL not in json.dumps(found["message:1"].payload)
+    assert (found["message:2"].state, found["message:2"].payload["conversation"]) == ("queued", 8)
 
 
 def test_structure_times_and_reasons_stay(database, filled):

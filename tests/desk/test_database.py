@@ -13,6 +13,8 @@ from desk.inbox import Desk
 from desk.tables import chat_sessions, chat_turns, metadata, orders, upsert
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_migrations_from_empty_give_the_schema_that_the_code_declares(database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

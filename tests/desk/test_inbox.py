@@ -183,8 +183,8 @@ def test_open_tickets_come_oldest_first_and_can_be_narrowed(desk, incoming, noon
 def test_every_act_is_an_event(desk, incoming):
     ticket_id = desk.receive(incoming()).ticket_id
     desk.suggest(ticket_id, ["m1"], ["article#1"], "console")
-    desk.assign(ticket_id, "anna", "agent:lead")
-    desk.note(ticket_id, "ask the carrier", "agent:anna")
+    desk.record(ticket_id, EventKind.ASSIGNED, actor="agent:lead", data={"assignee": "anna"})
+    desk.record(ticket_id, EventKind.NOTED, actor="agent:anna", data={"text": "ask the carrier"})
     desk.hand_off(ticket_id, "bot", "asked for a person")
     desk.handled(ticket_id, 95, "agent:anna")
     desk.reply(ticket_id, "It comes tomorrow.", "agent:anna")

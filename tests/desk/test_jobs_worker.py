@@ -121,9 +121,9 @@ def test_a_long_job_keeps_its_lease_while_it_works(database, put, states):
 
     def handle(run) -> None:
         runs.append(run)
-        time.sleep(1.2)
+        time.sleep(3)
 
-    kind = JobKind("long", handle, lease=timedelta(seconds=0.4))
+    kind = JobKind("long", handle, lease=timedelta(seconds=1.5))
     reviving = Chore("revive", 0.05, lambda: worker._revive())
     worker = Worker(database, [kind], [reviving], look_every=0.02)
     with worker:

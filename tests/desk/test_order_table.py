@@ -65,6 +65,16 @@ def test_loading_again_brings_the_facts_up_to_date(table, load):
     assert table.facts("111-1").facts["shipment.status"] == "delivered"
 
 
+def test_older_rows_change_nothing_and_a_clock_that_runs_ahead_keeps_no_later_news_out(table, load):
+    older = load("order.id,shipment.status,as_of\n111-1,label printed,2026-06-30T08:00:00Z\n")
+    assert (older.read, older.loaded, older.older, older.rejected) == (1, 0, 1, 0)
+    assert table.facts("111-1").facts["shipment.status"] == "in transit"
+    load("order.id,shipment.status,as_of\n111-1,out for delivery,2999-01-01T00:00:00Z\n")
+    assert table.facts("111-1").as_of <= datetime.now(UTC)
+    assert load("order.id,shipment.status\n111-1,delivered\n").loaded == 1
+    assert table.facts("111-1").facts["shipment.status"] == "delivered"
+
+
 def test_rows_that_cannot_be_read_go_to_the_rejects_file(load):
     result = load(HEADER + ",DHL,,,,,\n5,DHL,,,,,soon\n6,DHL,,,,,\n6,UPS,,,,,\n7,x\n")
     assert (result.read, result.loaded, result.rejected) == (5, 1, 4)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from desk.database import open_database
+from desk.inbox import Desk
 from desk.intake import customer_wrote
 from desk.jobs import JobKind, Worker
-from desk.ledger import EventKind, Priority, UnknownTicketError
-from desk.order_http import OrderSourceDownError
-from desk.order_table import OrderFacts
+from desk.ledger import Event, EventKind, Priority, UnknownTicketError
+from desk.order_table import OrderFacts, OrderSourceDownError
 from desk.presence import AT_DESK_FOR, beat, set_away
 from desk.routing.conditions import Money
 from desk.routing.engine import ROUTE, Router, keep_routed
@@ -224,6 +225,20 @@ def test_every_tag_reopening_and_risk_makes_one_job_in_the_same_transaction(data
     with database.session(read_only=True) as session:
         states = session.scalars(sa.select(jobs.c.state).where(jobs.c.kind == ROUTE)).all()
     assert states == ["done"] * 5
+
+
+def test_an_act_on_a_ticket_does_not_wait_for_the_job_that_routes_it(postgres_url, incoming, tag):
+    database = open_database(postgres_url)
+    desk = Desk(database)
+    keep_routed(database)
+    ticket_id = desk.receive(incoming()).ticket_id
+    desk.tag(ticket_id, tag())
+    noted = Event(ticket_id, EventKind.NOTED, datetime.now(UTC), "agent:anna", {"text": "hm"})
+    with ThreadPoolExecutor(1) as pool, database.session() as ending:
+        ending.execute(jobs.update().where(jobs.c.kind == ROUTE).values(state="done"))  # as the job does at its end
+        act = pool.submit(desk.record, noted.ticket_id, noted.kind, actor=noted.actor, data=noted.data)
+        assert act.result(timeout=30).contacts == 1
+    database.close()
 
 
 def test_tickets_that_came_in_before_are_found(desk, router, tagged, incoming):

@@ -222,7 +222,7 @@ def test_an_answer_collides_with_what_others_said_since_and_not_with_ones_own(de
 
     seen = desk.events(ticket_id)[-1].seq
     desk.suggest(ticket_id, [], [], "agent:ben")
-    desk.note(ticket_id, "hm", "agent:ben")
+    Teamwork(desk.database).note(ticket_id, "hm", "agent:ben")
     desk.reply(ticket_id, "mine", "agent:anna")
     check(seen)
     desk.reply(ticket_id, "It comes tomorrow.", "agent:ben")

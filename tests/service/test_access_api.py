@@ -183,7 +183,6 @@ def test_signing_in_ends_the_session_before_and_signing_out_the_session(client, 
     sign_in(client)
     second = client.cookies["paretodesk"]
     assert first != second
-    assert client.get("/v1/me", headers={"Cookie": f"paretodesk={first}"}).status_code in (200, 401)
     client.cookies.clear()
     assert client.get("/v1/me", headers={"Cookie": f"paretodesk={first}"}).status_code == 401
     assert client.get("/v1/me", headers={"Cookie": f"paretodesk={second}"}).status_code == 200
@@ -363,7 +362,7 @@ def test_too_many_attempts_are_told_when_to_try_again(client, people):
 @pytest.mark.parametrize(
     "asked",
     ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "/a\r\nX: y", "",
-     "console", "/\t/evil.example", "///evil.example"],
+     "console", "/\t/evil.example", "///evil.example", "//[", "//a\u2100b"],
 )  # fmt: skip
 def test_nobody_is_sent_to_another_site(asked):
     assert own_path(asked) == "/console"

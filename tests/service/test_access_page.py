@@ -1,11 +1,9 @@
 """Signing in and out in a real browser, whose own headers are the proof that is asked for."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, expect
 
 from desk.access.accounts import Accounts
@@ -33,16 +31,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="module")
-def address(services: Services) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-        assert thread.is_alive(), "the service did not start"
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+def address(services: Services, serve) -> Iterator[str]:
+    with serve(create_app(services)) as url:
+        yield url
 
 
 def test_an_agent_signs_in_acts_and_signs_out(browser: Browser, address: str, services: Services):

@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.testclient import TestClient
@@ -107,22 +104,6 @@ def _quoted() -> str:
     return base64.b64encode(quoted.encode()).decode()
 
 
-@contextmanager
-def small_provider() -> Iterator[SmallProvider]:
-    """Served on a free port until the block ends."""
-    provider = SmallProvider()
-    server = uvicorn.Server(uvicorn.Config(provider.app(), port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-        assert thread.is_alive(), "the provider did not start"
-    provider.issuer = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield provider
-    server.should_exit = True
-    thread.join(10)
-
-
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     root = tmp_path_factory.mktemp("provider")
@@ -132,8 +113,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 @pytest.fixture
-def provider():
-    with small_provider() as running:
+def provider(serve):
+    running = SmallProvider()
+    with serve(running.app()) as running.issuer:
         running.claims = dict(ANNA)
         yield running
 

@@ -1,15 +1,8 @@
-"""Other chat clients over a small real model: Rasa's REST channel, deep-chat, and a Chatwoot that a server plays."""
+"""Other chat clients over a small real model: Rasa's REST channel, deep-chat."""
 
-import hashlib
-import hmac
-import json
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,66 +10,19 @@ import pytest
 from fastapi.testclient import TestClient
 
 from classifier.datafile import DataFileError
-from classifier.model import ReasonModel
-from desk.jobs import JobState, Worker, jobs_in
-from models.bundle import Manifest, write_bundle
-from models.registry import Registry
-from models.signing import SigningKey
-from service.app import create_app
-from service.chat_clients import ChatClients, load_clients, load_clients_file
-from service.chatwoot import ANSWER
-from service.job_kinds import job_kinds
-from service.settings import load_settings
-from service.wiring import Services, open_services
-from training.retraining import REASONS_MODEL
+from service.chat_clients import ChatClients, load_clients
+from service.wiring import Services
 
-CONTENT = Path(__file__).parents[1] / "bot" / "content"
 GUIDE = Path(__file__).parents[2] / "docs" / "clients.md"
 TOKEN = "qM4-vR8tXw2_zL6p"
 SECRET = "ZfR3kq9TnW7xYb2VhLs8"
-BOT_TOKEN = "b0t-0f-th3-acc0unt"
 FIRE = "The charger caught fire and burned my daughter's hand"
 
 
-@pytest.fixture(scope="module")
-def services(small_model: ReasonModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    root = tmp_path_factory.mktemp("clients")
-    registry, key = Registry(root / "store"), SigningKey.read_or_create(root / "signing.key")
-    manifest = Manifest(REASONS_MODEL, "small", "2026-11-22T00:00:00+00:00", {}, {}, "", {})
-    write_bundle(registry.folder(REASONS_MODEL, "small"), manifest, small_model.to_files(), "card", key)
-    registry.promote(REASONS_MODEL, "small")
-    settings = load_settings(
-        home=root / "home", models_store=registry.store, signing_key=root / "signing.key", content=CONTENT
-    )
-    with open_services(settings) as opened:
-        yield opened
-
-
-@contextmanager
-def client_of(services: Services) -> Iterator[TestClient]:
-    with TestClient(create_app(services), raise_server_exceptions=False) as opened:
-        yield opened
-
-
 @pytest.fixture
-def client(services: Services) -> Iterator[TestClient]:
-    with client_of(services) as opened:
+def client(client_of, small_services: Services) -> Iterator[TestClient]:
+    with client_of(small_services) as opened:
         yield opened
-
-
-@pytest.fixture
-def configured(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The services with the clients of a file, whose secrets stand in the environment."""
-    monkeypatch.setenv("CLIENT_TOKEN", TOKEN)
-    monkeypatch.setenv("CHATWOOT_SECRET", SECRET)
-    monkeypatch.setenv("CHATWOOT_BOT", BOT_TOKEN)
-
-    def configure(text: str) -> Services:
-        path = tmp_path / "clients.yaml"
-        path.write_text(text, encoding="utf-8")
-        return replace(services, clients=load_clients_file(path))
-
-    return configure
 
 
 def sender() -> str:
@@ -111,11 +57,11 @@ def test_a_rasa_conversation_begins_anew_on_restart_in_the_language_asked_for(cl
     assert greeting["text"].startswith("Bonjour")
 
 
-def test_the_same_guard_stands_before_other_clients(client, services):
+def test_the_same_guard_stands_before_other_clients(client, small_services):
     who = sender()
     [handed_off, reference] = rasa(client, who, FIRE)
     ticket_id = reference["text"].split("reference is ")[1].rstrip(".")
-    assert FIRE in services.desk.ticket(ticket_id).ticket.body
+    assert FIRE in small_services.desk.ticket(ticket_id).ticket.body
     assert "colleague" in handed_off["text"]
     told = client.post("/v1/clients/deep-chat", json={"messages": [{"role": "user", "text": FIRE}]}).json()
     assert "reference is T-" in told["text"]
@@ -150,9 +96,9 @@ def test_an_empty_message_is_explained(client):
     assert "empty" in answer.json()["detail"]
 
 
-def test_beyond_this_machine_only_configured_clients_may_ask(services):
-    far = services.settings.model_copy(update={"host": "0.0.0.0", "console_token": "x" * 16})
-    with client_of(replace(services, settings=far, clients=load_clients(far))) as client:
+def test_beyond_this_machine_only_configured_clients_may_ask(client_of, small_services):
+    far = small_services.settings.model_copy(update={"host": "0.0.0.0", "console_token": "x" * 16})
+    with client_of(replace(small_services, settings=far, clients=load_clients(far))) as client:
         for path in ("/webhooks/rest/webhook", "/v1/clients/deep-chat"):
             body = {"message": "Hello", "messages": [{"role": "user", "text": "Hello"}]}
             answer = client.post(path, json=body)
@@ -160,7 +106,8 @@ def test_beyond_this_machine_only_configured_clients_may_ask(services):
             assert "PARETODESK_CLIENTS" in answer.json()["detail"]
 
 
-def test_a_server_shows_its_token_and_browsers_a_sender_that_nobody_guesses(configured):
+def test_a_server_shows_its_token_and_browsers_a_sender_that_nobody_guesses(client_of, configured, monkeypatch):
+    monkeypatch.setenv("CLIENT_TOKEN", TOKEN)
     token = "[{secret_env: CLIENT_TOKEN}]"
     with client_of(configured(f"rasa: {{tokens: {token}}}\ndeep_chat: {{public: true}}")) as client:
         message = {"sender": "ada", "message": "Hello"}
@@ -185,7 +132,8 @@ def test_a_server_shows_its_token_and_browsers_a_sender_that_nobody_guesses(conf
         ("chatwoot: {url: 'x', account: 1, unsigned: true, bot_token: {secret_env: CHATWOOT_BOT}}", "address of Chat"),
     ],
 )
-def test_a_file_of_clients_with_a_mistake_is_refused_with_its_line(configured, text: str, mistake: str):
+def test_a_file_of_clients_with_a_mistake_is_refused_with_its_line(configured, monkeypatch, text: str, mistake: str):
+    monkeypatch.setenv("CHATWOOT_BOT", SECRET)
     with pytest.raises(DataFileError, match=mistake):
         configured(text)
 
@@ -207,196 +155,6 @@ def test_deep_chat_without_a_customers_message_is_explained(client):
     answer = client.post("/v1/clients/deep-chat", json={"messages": [{"role": "ai", "text": "Hello"}]})
     assert answer.status_code == 422
     assert "role user" in answer.json()["detail"]
-
-
-# -- Chatwoot ----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class PlayedChatwoot:
-    """What Chatwoot was asked to do, and how it answers."""
-
-    url: str = ""
-    asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    failures: list[int] = field(default_factory=list)
-
-    def messages(self) -> list[dict[str, Any]]:
-        return [body for path, _, body in self.asked if path.endswith("/messages")]
-
-
-@pytest.fixture
-def chatwoot() -> Iterator[PlayedChatwoot]:
-    played = PlayedChatwoot()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = played.failures.pop(0) if played.failures else 200
-            if self.headers["api_access_token"] != BOT_TOKEN:
-                status = 401
-            if status == 200:
-                played.asked.append((self.path, self.headers["api_access_token"], body))
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    played.url = f"http://127.0.0.1:{server.server_port}"
-    yield played
-    server.shutdown()
-    server.server_close()
-
-
-class Deliveries:
-    """Delivers to the agent bot as Chatwoot does, and has the answers sent."""
-
-    def __init__(self, services: Services, client: TestClient) -> None:
-        self.services, self.client = services, client
-        self.conversation, self.message = uuid.uuid4().int % 10**9, uuid.uuid4().int % 10**9
-        [self.kind] = [kind for kind in job_kinds(services) if kind.name == ANSWER]
-
-    def payload(self, content: str, **changes: Any) -> dict[str, Any]:
-        self.message += 1
-        return {
-            "event": "message_created",
-            "id": self.message,
-            "content": content,
-            "message_type": "incoming",
-            "content_type": "text",
-            "content_attributes": {},
-            "private": False,
-            "account": {"id": 3, "name": "Lumen"},
-            "conversation": {
-                "id": self.conversation,
-                "status": "pending",
-                "additional_attributes": {"browser_language": "en"},
-            },
-            **changes,
-        }
-
-    def deliver(self, payload: dict[str, Any], secret: str = SECRET):
-        body = json.dumps(payload).encode()
-        sent_at = str(int(time.time()))
-        signature = hmac.new(secret.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
-        headers = {"X-Chatwoot-Signature": f"sha256={signature}", "X-Chatwoot-Timestamp": sent_at}
-        return self.client.post("/v1/clients/chatwoot", content=body, headers=headers)
-
-    def work(self) -> None:
-        while Worker(self.services.database, [self.kind]).work_once(self.kind):
-            pass
-
-    def say(self, content: str, **changes: Any) -> None:
-        answer = self.deliver(self.payload(content, **changes))
-        assert answer.json() == {"effect": "taken"}, answer.text
-        self.work()
-
-
-@pytest.fixture
-def deliveries(configured, chatwoot: PlayedChatwoot) -> Iterator[Deliveries]:
-    services = configured(
-        f"chatwoot: {{url: '{chatwoot.url}', account: 3, bot_token: {{secret_env: CHATWOOT_BOT}}, "
-        "secrets: [{secret_env: CHATWOOT_SECRET}]}"
-    )
-    with client_of(services) as client:
-        yield Deliveries(services, client)
-
-
-def test_a_customers_message_in_chatwoot_is_answered_there_with_buttons(deliveries, chatwoot):
-    deliveries.say("Where is my parcel?")
-    [(path, token, body)] = chatwoot.asked
-    assert (path, token) == (f"/api/v1/accounts/3/conversations/{deliveries.conversation}/messages", BOT_TOKEN)
-    assert "Your Orders" in body["content"]
-    assert body["message_type"] == "outgoing"
-    assert body["content_type"] == "input_select"
-    assert {"title": "Yes, thank you", "value": "/solved"} in body["content_attributes"]["items"]
-
-
-def test_a_pressed_button_goes_on_with_the_conversation(deliveries, chatwoot):
-    deliveries.say("Where is my parcel?")
-    chosen = {"submitted_values": [{"title": "Yes, thank you", "value": "/solved"}]}
-    deliveries.say("", event="message_updated", message_type="outgoing", content_attributes=chosen)
-    assert "glad to hear" in chatwoot.messages()[-1]["content"]
-
-
-def test_what_needs_a_person_is_handed_over_by_opening_the_conversation(deliveries, chatwoot):
-    deliveries.say(FIRE)
-    (_, _, said), (path, _, status) = chatwoot.asked
-    assert "colleague" in said["content"]
-    assert "content_type" not in said
-    assert path.endswith(f"/conversations/{deliveries.conversation}/toggle_status")
-    assert status == {"status": "open"}
-
-
-def test_a_repeated_delivery_is_answered_once(deliveries, chatwoot):
-    payload = deliveries.payload("Where is my parcel?")
-    assert deliveries.deliver(payload).json()["effect"] == "taken"
-    deliveries.work()
-    assert deliveries.deliver(payload).json()["effect"] == "ignored"
-    deliveries.work()
-    assert len(chatwoot.asked) == 1
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"message_type": "outgoing"},
-        {"message_type": 1},
-        {"private": True},
-        {"content": None},
-        {"event": "webwidget_triggered"},
-        {"account": {"id": 4}},
-        {"conversation": {"id": 1, "status": "open"}},
-        {"conversation": {"id": 1, "status": "resolved"}},
-        {"event": "message_updated", "content_attributes": None},
-    ],
-)
-def test_what_is_no_affair_of_the_bot_is_acknowledged_and_left_alone(deliveries, chatwoot, changes):
-    answer = deliveries.deliver(deliveries.payload("Where is my parcel?") | changes)
-    assert (answer.status_code, answer.json()["effect"]) == (200, "ignored")
-    deliveries.work()
-    assert chatwoot.asked == []
-
-
-def test_a_resolved_conversation_begins_anew(deliveries, chatwoot):
-    deliveries.say(FIRE)
-    ended = deliveries.payload("", event="conversation_resolved", id=deliveries.conversation, status="resolved")
-    del ended["conversation"]
-    assert deliveries.deliver(ended).json()["effect"] == "taken"
-    deliveries.say("Where is my parcel?")
-    assert "Your Orders" in chatwoot.messages()[-1]["content"]
-
-
-def test_an_unproven_delivery_is_refused_and_stores_nothing(deliveries, chatwoot):
-    payload = deliveries.payload("Where is my parcel?")
-    assert deliveries.deliver(payload, secret="another-secret-of-length").status_code == 401
-    assert deliveries.client.post("/v1/clients/chatwoot", json=payload).status_code == 401
-    deliveries.work()
-    assert chatwoot.asked == []
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"event": "message_created"}', b'{"event": 1}', b"\xff"])
-def test_a_delivery_that_cannot_be_understood_is_explained(configured, chatwoot, body: bytes):
-    text = f"chatwoot: {{url: '{chatwoot.url}', account: 3, bot_token: {{secret_env: CHATWOOT_BOT}}, unsigned: true}}"
-    with client_of(configured(text)) as client:
-        answer = client.post("/v1/clients/chatwoot", content=body)
-        assert answer.status_code == 422
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["detail"]
-
-
-def test_an_answer_that_chatwoot_does_not_take_waits_and_its_problem_is_told_without_the_words(deliveries, chatwoot):
-    chatwoot.failures[:] = [502]
-    deliveries.say("Where is my parcel?")
-    with deliveries.services.database.session(read_only=True) as session:
-        [job] = jobs_in(session, kind=ANSWER, state=JobState.QUEUED)
-    assert "answers 502 to messages" in job.problem
-    assert "parcel" not in job.problem
-    assert chatwoot.asked == []
 
 
 def test_the_shipped_example_file_can_be_read(configured, monkeypatch: pytest.MonkeyPatch):

@@ -1,11 +1,8 @@
 """An agent's first minutes in the console, in a real browser."""
 
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from desk.inbox import IncomingTicket
@@ -15,15 +12,9 @@ PAYLOAD = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 
 
 @pytest.fixture(scope="module")
-def address(services) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
+def address(services, serve) -> Iterator[str]:
+    with serve(create_app(services)) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,59 +11,34 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from classifier.model import ReasonModel
-from models.bundle import Manifest, write_bundle
 from models.registry import Registry
-from models.signing import SigningKey
-from service.app import create_app
 from service.current_model import CurrentTagger
-from service.settings import load_settings
-from service.wiring import Services, open_services
-from training.retraining import REASONS_MODEL
+from service.wiring import Services
 
 TOKEN = "a-secret-of-24-characters"
 GUIDE = Path(__file__).parents[2] / "docs" / "rasa.md"
 PARCEL = "Where is my parcel? Order 402-1739284-5582931, UPS 1Z999AA10123456784, it should be here by now."
 
 
-@pytest.fixture(scope="module")
-def services(small_model: ReasonModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    root = tmp_path_factory.mktemp("rasa")
-    registry, key = Registry(root / "store"), SigningKey.read_or_create(root / "signing.key")
-    manifest = Manifest(REASONS_MODEL, "small", "2026-11-22T00:00:00+00:00", {}, {}, "", {})
-    write_bundle(registry.folder(REASONS_MODEL, "small"), manifest, small_model.to_files(), "card", key)
-    registry.promote(REASONS_MODEL, "small")
-    home = root / "home"
-    with open_services(
-        load_settings(home=home, models_store=registry.store, signing_key=root / "signing.key")
-    ) as opened:
-        yield opened
-
-
-@contextmanager
-def client_of(services: Services) -> Iterator[TestClient]:
-    with TestClient(create_app(services), raise_server_exceptions=False) as opened:
+@pytest.fixture
+def client(client_of, small_services: Services) -> Iterator[TestClient]:
+    with client_of(small_services) as opened:
         yield opened
 
 
 @pytest.fixture
-def client(services: Services) -> Iterator[TestClient]:
-    with client_of(services) as opened:
-        yield opened
-
-
-@pytest.fixture
-def guarded(services: Services) -> Iterator[TestClient]:
+def guarded(client_of, small_services: Services) -> Iterator[TestClient]:
     """The service behind a token."""
-    settings = services.settings.model_copy(update={"console_token": TOKEN})
-    with client_of(replace(services, settings=settings)) as opened:
+    settings = small_services.settings.model_copy(update={"console_token": TOKEN})
+    with client_of(replace(small_services, settings=settings)) as opened:
         yield opened
 
 
 @pytest.fixture
-def modelless(services: Services, tmp_path: Path) -> Iterator[TestClient]:
-    tagger = CurrentTagger(Registry(tmp_path / "none"), tmp_path / "no.key", services.encoder, services.taxonomy)
-    with client_of(replace(services, tagger=tagger)) as opened:
+def modelless(client_of, small_services: Services, tmp_path: Path) -> Iterator[TestClient]:
+    encoder, taxonomy = small_services.encoder, small_services.taxonomy
+    tagger = CurrentTagger(Registry(tmp_path / "none"), tmp_path / "no.key", encoder, taxonomy)
+    with client_of(replace(small_services, tagger=tagger)) as opened:
         yield opened
 
 

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from classifier.tagger import Tagger
+from desk.access.accounts import Accounts
+from desk.access.api_keys import ApiKeys
 from desk.intake import TAG
 from desk.tables import jobs
 from kb.content import STARTER_CONTENT
@@ -81,6 +83,20 @@ def test_a_ticket_is_tagged_in_the_answer_and_its_job_is_done(bare, small_tagger
     assert (again.status_code, again.json()["duplicate"], again.json()["id"]) == (200, True, first.json()["id"])
     assert job_states(bare) == {"done": 1}
     assert [event["kind"] for event in again.json()["events"]] == ["received", "tagged"]
+
+
+def test_a_key_that_may_only_deliver_reads_nothing_of_the_ticket(bare):
+    _, secret = ApiKeys(bare.database).add("shop", ["tickets:deliver"], by="test")
+    Accounts(bare.database).add("anna", "agent", by="test", password="seven quiet herons")
+    client = client_of(bare)
+    client.headers["Authorization"] = f"Bearer {secret}"
+    first = deliver(client, "1")
+    assert first.status_code == 201
+    bare.desk.reply(first.json()["id"], "For Mrs Berg only.", "agent:anna")
+    again = deliver(client, "1")
+    assert (again.status_code, again.json()["duplicate"]) == (200, True)
+    assert set(again.json()) == {"id", "source", "external_id", "channel", "created_at", "received_at", "duplicate"}
+    assert client.get(f"/v1/tickets/{first.json()['id']}").status_code == 403
 
 
 def test_in_a_rush_tickets_are_accepted_untagged_and_the_worker_tags_them_in_batches(bare, small_tagger):

@@ -22,6 +22,13 @@ export function el(tag, attributes = {}, ...children) {
 // The proof that a request comes from a page of this session; there is none without accounts.
 const sessionToken = () => document.cookie.match(/(?:^|; )(?:__Host-)?paretodesk_request=([^;]*)/)?.[1] ?? "";
 
+// Leaves for the sign-in page, unless that would throw away what somebody is writing; true where it stays.
+function signInAgain() {
+  const written = [...document.querySelectorAll("textarea")].some((box) => box.value.trim());
+  if (!written) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  return written;
+}
+
 export async function call(path, body, { method, headers = {}, keepalive = false } = {}) {
   const verb = method ?? (body ? "POST" : "GET");
   const sent = verb === "GET" ? undefined : {
@@ -36,7 +43,7 @@ export async function call(path, body, { method, headers = {}, keepalive = false
   } catch {
     throw new Error("The desk cannot be reached. What you wrote is still here; try again in a moment.");
   }
-  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (response.status === 401 && signInAgain()) throw new Error("You were signed out. Sign in again in another tab, then try once more; what you wrote is still here.");
   const data = await response.json();
   if (!response.ok) {
     const error = new Error(data.detail || response.statusText);

@@ -16,15 +16,18 @@ const EMPTY = {
   mentions: "Nobody asked you anything.", snoozed: "Nothing is put off.",
 };
 let openTicket = () => {};
+let turn = 0;
 
 export async function load(reset = true) {
   if (reset) Object.assign(state, { tickets: [], offset: 0 });
   document.getElementById("filters").hidden = state.box === "mentions";
   document.getElementById("team-choice").hidden = state.box !== "team";
   const asked = state.box;
+  const mine = (turn += 1);
+  const overtaken = () => mine !== turn; // the filter or the list was changed while this answer was on its way
   if (asked === "mentions") {
     const told = await call("/v1/mentions");
-    if (state.box !== asked) return;
+    if (overtaken()) return;
     more.hidden = true;
     count.textContent = `${told.unread} unread`;
     showUnread(told.unread);
@@ -37,7 +40,7 @@ export async function load(reset = true) {
   if (priority) query.set("priority", priority);
   if (asked === "team" && team.value) query.set("team", team.value);
   const page = await call(`/v1/console/tickets?${query}`);
-  if (state.box !== asked) return;
+  if (overtaken()) return;
   for (const ticket of page.tickets) stamp(ticket.clocks);
   state.tickets.push(...page.tickets);
   state.offset = state.tickets.length;

@@ -14,6 +14,7 @@ const path = (verb) => `/v1/console/tickets/${encodeURIComponent(state.current.i
 const QUIET = new Set(["suggested", "noted", "mentioned"]);
 
 let latest = 0;
+let sending = false;
 
 export async function open(id, reason) {
   const turn = (latest += 1);
@@ -166,7 +167,21 @@ export async function keep() {
   tell(same ? "Reason confirmed." : `Reason is now: ${names[chosen]}.`, "done");
 }
 
-async function send(close, force = false) {
+// One answer to one press: whoever presses twice means it once.
+async function once(work) {
+  if (sending) return undefined;
+  sending = true;
+  try {
+    return await work();
+  } finally {
+    sending = false;
+  }
+}
+
+const send = (close) => once(() => deliver(close));
+const resolve = () => once(close);
+
+async function deliver(close, force = false) {
   const text = document.getElementById("reply").value;
   if (!text.trim()) return tell("Write a reply or insert a macro first.", "problem");
   const seconds = Math.min(3600, (Date.now() - state.openedAt) / 1000);
@@ -190,26 +205,31 @@ async function collided(problem, close) {
   const answer = await ask("Somebody was quicker", body, {
     choices: [{ label: "Read it first", value: "read", primary: true }, { label: "Send mine, too", value: "send" }], wide: true,
   });
-  if (answer === "send") return send(close, true);
+  if (answer === "send") return deliver(close, true);
   await reload();
 }
 
-async function resolve() {
+async function close() {
   if (await act(() => call(path("resolve"), {}))) await next("Closed.");
 }
 
-async function next() {
+async function next(message) {
   const at = state.tickets.findIndex((t) => t.id === state.current.id);
-  if (at >= 0 && state.box !== "mentions") {
+  const mentions = state.box === "mentions";
+  if (at >= 0 && !mentions) {
     state.tickets.splice(at, 1);
-    state.offset -= 1;
+    state.offset = state.tickets.length;
   }
-  const following = state.tickets[Math.min(Math.max(at, 0), state.tickets.length - 1)];
-  if (following && following.id !== state.current.id) return open(following.id);
+  // where I am mentioned a ticket stays in the list when it is done: go on to the one below
+  const following = state.tickets[mentions ? at + 1 : Math.min(Math.max(at, 0), state.tickets.length - 1)];
+  if (following && following.id !== state.current.id) {
+    await open(following.id);
+    return tell(message, "done");
+  }
   leaveTicket();
   state.current = null;
   list.draw();
-  pane.replaceChildren(el("p", { class: "empty" }, "Nothing left to do here."));
+  pane.replaceChildren(el("p", { class: "done", role: "status" }, message), el("p", { class: "empty" }, "Nothing left to do here."));
 }
 
 export function step(by) {
