@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,19 +141,23 @@ class SentenceTransformerEncoder:
         )
         return np.asarray(vectors, dtype=np.float32)
 
+    def copy_of_model(self) -> Any:
+        """A copy of the sentence-transformers model, for whoever changes its weights."""
+        return deepcopy(self._model)
+
 
 class StackedEncoder:
     """Several encoders side by side: their vectors in one, each with an equal share of its length."""
 
     def __init__(self, parts: Sequence[Encoder]) -> None:
-        self._parts = tuple(parts)
+        self.parts = tuple(parts)
         self.name = STACK.join(part.name for part in parts)
         self.dimensions = sum(part.dimensions for part in parts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`."""
-        side_by_side = np.concatenate([part.encode(texts) for part in self._parts], axis=1)
-        return np.asarray(side_by_side / np.sqrt(len(self._parts)), dtype=np.float32)
+        side_by_side = np.concatenate([part.encode(texts) for part in self.parts], axis=1)
+        return np.asarray(side_by_side / np.sqrt(len(self.parts)), dtype=np.float32)
 
 
 def _packaged_minilm() -> Path:

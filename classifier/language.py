@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ UNKNOWN = "und"
 
 # Reading more of a message does not change its language, only the time it takes.
 _READ_CHARACTERS = 1_000
+_restricting = threading.Lock()
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -51,7 +53,9 @@ class LanguageIdentifier:
         words = [word.replace("’", "'").lower() for word in _WORDS.findall(text)]
         if sum(map(len, words)) < self.hints.min_letters:
             return UNKNOWN
-        _restrict(self.hints.candidates)
+        # It swaps the library's tables one by one: a second thread must not read, nor begin it, half-way.
+        with _restricting:
+            _restrict(self.hints.candidates)
         scores = {code: float(score) for code, score in py3langid.rank(" ".join(words))}
         for word, times in Counter(words).items():
             for code, known in self.hints.hints.items():

@@ -29,14 +29,16 @@ def render_card(
     parts += ["## When it abstains", "", *_guarantees(guarantees), ""]
     if evaluation:
         parts += ["## Measured on tickets that it never learned from", "", *_overall(evaluation), ""]
-        parts += _table(
-            "By language",
-            ("language", "n", "accuracy", "macro-F1", "coverage", "error when tagged"),
-            (
-                (key, f["n"], _f(f["accuracy"]), _f(f["macro_f1"]), _f(f["coverage"]), _f(f["selective_error"]))
-                for key, f in evaluation["per_language"].items()
-            ),
-        )
+        for kind in ("language", "channel"):
+            if slices := evaluation.get(f"per_{kind}"):
+                parts += _table(
+                    f"By {kind}",
+                    (kind, "n", "accuracy", "macro-F1", "coverage", "error when tagged"),
+                    (
+                        (key, f["n"], _f(f["accuracy"]), _f(f["macro_f1"]), _f(f["coverage"]), _f(f["selective_error"]))
+                        for key, f in slices.items()
+                    ),
+                )
         parts += _table(
             "By label",
             ("label", "n", "precision", "recall", "F1", "coverage", "error when tagged"),
@@ -55,7 +57,35 @@ def render_card(
     if verdict:
         parts += ["## Against the champion", "", "Promoted." if verdict["promote"] else "Refused.", ""]
         parts += [f"- {reason}" for reason in verdict["because"]] + [""]
+        parts += _against("Frozen set", verdict)
+        parts += _against("Newest quarter", verdict.get("newest") or {})
+        if latency := verdict.get("latency"):
+            parts += [
+                f"One ticket: champion {latency['champion_ms']:.1f} ms, this {latency['challenger_ms']:.1f} ms.",
+                "",
+            ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _against(title: str, comparison: Mapping[str, Any]) -> list[str]:
+    """Champion and challenger on one set, as a whole and by reason, language and channel."""
+    old, new = comparison.get("champion"), comparison.get("challenger")
+    if not old or not new:
+        return []
+    whole = [(f"all ({name})", new["n"], old[key], new[key], "", "") for name, key in _WHOLE]
+    reasons = [
+        (f"{c['reason']} (F1)", c["n"], c["champion_f1"], c["challenger_f1"], c["lost"], c["won"])
+        for c in comparison["reasons"]
+    ]
+    slices = [
+        (f"{s['kind']} {s['value']}", s["n"], s["champion_accuracy"], s["challenger_accuracy"], s["lost"], s["won"])
+        for s in comparison["slices"]
+    ]
+    rows = [(name, n, _f(was), _f(now), lost, won) for name, n, was, now, lost, won in [*whole, *reasons, *slices]]
+    return _table(title, ("", "n", "champion", "this", "lost", "won"), rows)
+
+
+_WHOLE = (("accuracy", "accuracy"), ("macro-F1", "macro_f1"), ("calibration error", "ece"), ("coverage", "coverage"))
 
 
 def _guarantees(guarantees: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,27 +15,37 @@ from kb.knowledge import KnowledgeNotSyncedError
 from kb.macro_life import MacroStepError
 from models.bundle import BundleError
 from models.signing import SigningError
+from service.bulk import ClusterError
 from service.settings import SettingsError
 from training.corpus import CorpusError
+from training.finetuning import FinetuneError
 from training.fitting import FitError
+from training.packs import PackError
+from training.quarterly import QuarterlyError
 from training.shift import ShiftError
+from training.snapshots import SnapshotError
 
 EXPECTED: tuple[type[Exception], ...] = (
     BotError,
     BundleError,
+    ClusterError,
     ContentError,
     CorpusError,
     DataFileError,
     DeskError,
     EncoderError,
+    FinetuneError,
     FitError,
     HelpCentreError,
     KnowledgeIndexError,
     KnowledgeNotSyncedError,
     MacroStepError,
     ModelFormatError,
+    PackError,
+    QuarterlyError,
     SearchFitError,
     SettingsError,
     ShiftError,
     SigningError,
+    SnapshotError,
 )

@@ -15,6 +15,7 @@ from desk.jobs import Chore, JobKind, Worker
 from desk.routing.engine import BATCH as ROUTE_BATCH
 from desk.routing.engine import ROUTE
 from desk.tag_jobs import BATCH, sweep, tag_tickets
+from service import schedule
 from service.chatwoot import chatwoot_bot
 from service.wiring import Services
 
@@ -40,6 +41,7 @@ def job_kinds(services: Services) -> tuple[JobKind, ...]:
     return (
         JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves),
         JobKind(ROUTE, services.router.work, batch=ROUTE_BATCH),
+        schedule.job_kind(services.settings),
         *services.mail.job_kinds(),
         *([chatwoot.job_kind()] if chatwoot else ()),
     )
@@ -54,7 +56,8 @@ def working(
     turning = Turning(Dial(services.database, services.taxonomy))
     reviewing = Chore("autonomy review", REVIEW_EVERY, turning.review)
     forgetting = Chore("expired sessions", FORGET_EVERY, lambda: _forget(services))
-    return Worker(services.database, job_kinds(services), [sweeping, settling, reviewing, forgetting])
+    retraining = schedule.chores(services.settings, services.database)
+    return Worker(services.database, job_kinds(services), [sweeping, settling, reviewing, forgetting, *retraining])
 
 
 def _forget(services: Services) -> None:

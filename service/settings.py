@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+from cronsim import CronSim, CronSimError
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
@@ -65,12 +67,38 @@ class Settings(AccessSettings):
         "", description="Address that answers come from, 'Our shop <support@shop.example>'; empty: the SMTP user."
     )
     mail_ca_file: Path | None = Field(None, description="Certificates of your own authority for mail servers (PEM).")
+    shift_change: float = Field(
+        0.05, ge=0, le=1, description="Alarm: change of a top-five reason's share of the tickets (0..1); 0: none."
+    )
+    shift_new_top_five: bool = Field(True, description="Alarm: whether a reason new among the top five rings.")
+    shift_unfamiliar: float = Field(
+        0.1, ge=0, le=1, description="Alarm: share of tickets unlike anything learned (0..1); 0: none."
+    )
+    shift_accuracy: float = Field(
+        0.7, ge=0, le=1, description="Alarm: estimated share of tickets with the right best reason below this; 0: none."
+    )
+    retrain_schedule: str = Field(
+        "",
+        description="When a serving process retrains, as a cron expression in UTC such as '0 3 1 1,4,7,10,11,12 *'; "
+        "empty: never by itself.",
+    )
     threads: int = Field(0, ge=0, le=64, description="BLAS threads of the encoder; 0: as many as there are cores.")
 
     @field_validator("sites", "origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("retrain_schedule")
+    @classmethod
+    def _has_dates(cls, value: str) -> str:
+        if value:
+            try:
+                next(CronSim(value, datetime.now(UTC)))
+            except (CronSimError, StopIteration) as error:
+                remedy = "write minute, hour, day, month and weekday, such as '0 3 1 1,4,7,10,11,12 *'"
+                raise ValueError(f"'{value}' has no dates ({error or 'none within fifty years'}); {remedy}") from error
+        return value
 
     @property
     def database(self) -> str:

@@ -1,4 +1,4 @@
-"""How good a model is: per reason, per language, when it speaks and when it abstains."""
+"""How good a model is: per reason, language and channel, when it speaks and when it abstains."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class LabelFigures:
 
 
 @dataclass(frozen=True)
-class LanguageFigures:
-    """Figures of one language."""
+class SliceFigures:
+    """Figures of one language or channel."""
 
     accuracy: float
     macro_f1: float
@@ -58,12 +58,13 @@ class Evaluation:
     selective_error: float | None
     seconds: float
     per_label: dict[str, LabelFigures]
-    per_language: dict[str, LanguageFigures]
+    per_language: dict[str, SliceFigures]
     guard_recall: float | None
     guard_false_alarms: float | None
     confusions: list[tuple[str, str, int]]
     reliability: list[tuple[float, float, int]] = field(default_factory=list)
     unknown_auroc: float | None = None
+    per_channel: dict[str, SliceFigures] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The public form of `paretodesk evaluate --json`."""
@@ -148,14 +149,6 @@ def evaluate(
             float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]),
             _share(tagged[mine]), _error(correct, tagged & mine),
         )  # fmt: skip
-    per_language = {}
-    languages = np.array([example.locale for example in examples])
-    for language in sorted(set(languages) - {""}):
-        mine = languages == language
-        per_language[language] = LanguageFigures(
-            _share(correct[mine]), _macro_f1(truth[mine], best[mine]), int(mine.sum()),
-            _share(tagged[mine]), _error(correct, tagged & mine),
-        )  # fmt: skip
     dangerous = np.isin(truth, list(human_only))
     pairs, counts = np.unique(np.stack([truth[~correct], best[~correct]], axis=1), axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:15]
@@ -168,11 +161,12 @@ def evaluate(
         selective_error=_error(correct, tagged),
         seconds=predictions.seconds,
         per_label=per_label,
-        per_language=per_language,
+        per_language=_slices([example.locale for example in examples], predictions),
         guard_recall=_share(predictions.danger[dangerous]) if dangerous.any() else None,
         guard_false_alarms=_share(predictions.danger[~dangerous]) if dangerous.any() else None,
         confusions=[(str(pairs[i][0]), str(pairs[i][1]), int(counts[i])) for i in order],
         reliability=reliability(predictions.confidence, correct),
+        per_channel=_slices([example.channel for example in examples], predictions),
     )
 
 
@@ -197,6 +191,18 @@ def evaluate_with_unknown(
     return replace(
         evaluate(model, known, human_only, predictions), unknown_auroc=float(roc_auc_score(truth, scores.familiarity))
     )
+
+
+def _slices(values: Sequence[str], predictions: Predictions) -> dict[str, SliceFigures]:
+    """Figures of the tickets of each value; those without one are in none."""
+    found, places = {}, np.array(values)
+    for value in sorted(set(values) - {""}):
+        mine = places == value
+        found[value] = SliceFigures(
+            _share(predictions.correct[mine]), _macro_f1(predictions.truth[mine], predictions.best[mine]),
+            int(mine.sum()), _share(predictions.tagged[mine]), _error(predictions.correct, predictions.tagged & mine),
+        )  # fmt: skip
+    return found
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

@@ -63,6 +63,8 @@ class Labelled:
     def __post_init__(self) -> None:
         if not len(self.texts) == len(self.labels) == len(self.groups):
             raise FitError("texts, labels and groups must have the same length")
+        if len(self.further) not in (0, len(self.texts)):
+            raise FitError("further labels are told for all texts (None where nobody looked) or for none")
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -180,8 +182,8 @@ def fit(
         thresholds=thresholds,
         remembered=tuple(Remembered(str(data.labels[i]), data.texts[i][:EXCERPT]) for i in kernel.kept),
     )
-    if use_lexical and len(aside) >= MIN_READ:
-        rest = np.setdiff1d(np.arange(len(data)), aside)
+    rest = np.setdiff1d(np.arange(len(data)), aside)
+    if use_lexical and len(aside) >= MIN_READ and len(np.unique(y[rest])) > 1:
         part, found = _fit_lexical([data.texts[i] for i in rest], y[rest], len(labels), settings)
         unaware = replace(model, dense=kernel.without, lexical=part, lexical_features=found)
         read = data.take(aside)

@@ -58,6 +58,7 @@ WORTH_A_LOOK = frozenset(
     }
 )
 """What may change where a ticket belongs."""
+ENDS_AND_BEGINNINGS = frozenset({EventKind.RESOLVED, EventKind.REOPENED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +273,10 @@ def _known(session: Session, keys: Sequence[str]) -> list[str]:
 
 def _unrouted_since(events: Sequence[Event]) -> int | None:
     """``seq`` of the last event that is worth a look and was not followed by routing or closing; None without one."""
+    if next((e.kind for e in reversed(events) if e.kind in ENDS_AND_BEGINNINGS), None) is EventKind.RESOLVED:
+        return None  # tickets of the past that a new model tags once more go to nobody
     for event in reversed(events):
-        if event.kind in (EventKind.ROUTED, EventKind.RESOLVED):
+        if event.kind is EventKind.ROUTED:
             return None
         if event.kind in WORTH_A_LOOK:
             return event.seq

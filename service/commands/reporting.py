@@ -21,6 +21,7 @@ from desk.metrics.upstream import upstream_report
 from desk.report_page import render_top_reasons
 from desk.top_reasons import top_reasons
 from service.commands import report_tables as tables
+from service.commands.quarterly import report_quarterly
 from service.console_output import fail, note, print_json
 from service.measuring import chat_scope, ticket_link, ticket_scope
 from service.settings import load_settings
@@ -57,6 +58,7 @@ def add_to(app: typer.Typer) -> None:
     report.command("macros")(report_macros)
     report.command("deflection")(report_deflection)
     report.command("upstream")(report_upstream)
+    report.command("quarterly")(report_quarterly)
     app.add_typer(report, name="report")
 
 

@@ -42,6 +42,7 @@ def tag(
     file: Annotated[str, typer.Argument(help="CSV or JSON Lines with id, subject, body; - reads standard input")] = "-",
     text: Annotated[str, typer.Option(help="column with the message")] = "body",
     encoding: Annotated[str | None, typer.Option(help="when it is not found by itself")] = None,
+    cluster: Annotated[str | None, typer.Option(help="a Dask scheduler, tcp://HOST:PORT, whose workers tag")] = None,
 ) -> None:
     """Tag tickets: one JSON object per ticket on standard output.
 
@@ -62,10 +63,11 @@ def tag(
             note(f"every ticket is undecided: {tagger.problem}")
         reader = _Reader(file, names, text)
         with progress_bar() as step:
-            if table.size < PARALLEL_FROM:
-                results: Iterable[list[Tag]] = map(tagger.tag_many, reader.batches(table.rows()))
+            batches = reader.batches(table.rows())
+            if cluster is None and table.size < PARALLEL_FROM:
+                results: Iterable[list[Tag]] = map(tagger.tag_many, batches)
             else:
-                results = tag_in_bulk(settings.models_store, settings.signing_key, reader.batches(table.rows()))
+                results = tag_in_bulk(settings.models_store, settings.signing_key, batches, cluster=cluster)
             for tags in results:
                 for record, result in zip(reader.waiting.popleft(), tags, strict=True):
                     _write(record["id"], record["order_id"], result)

@@ -212,7 +212,7 @@ def test_the_command_line_opens_what_was_saved(saved, monkeypatch: pytest.Monkey
     from models.registry import Registry
     from models.signing import SigningKey
 
-    monkeypatch.setattr("training.retraining.encoder_by_name", lambda name: encoder)
+    monkeypatch.setattr("training.retraining.versions.encoder_by_name", lambda name: encoder)
     model, model_id = load_model(Registry(saved[0]), SigningKey.read(saved[1]), "six")
     assert model_id == f"six/{saved[2]}"
     assert len(model.labels) == 6

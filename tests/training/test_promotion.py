@@ -9,7 +9,9 @@ from classifier.model import ReasonModel
 from training.corpus import Example, as_labelled
 from training.evaluation import Predictions, evaluate, predict, rule_alarms
 from training.fitting import Settings, fit
-from training.promotion import NOISE_TICKETS, judge
+from training.latency import Latency, measure_latency
+from training.promotion import CALIBRATION_TICKETS, NOISE_TICKETS, SLOWER, judge
+from training.retraining.verdict_files import verdict_from_json
 
 SAFETY = "safety_or_counterfeit"
 
@@ -43,6 +45,7 @@ def test_known_answers_give_known_figures(small_model: ReasonModel) -> None:
     assert a.selective_error == pytest.approx(1 / 3)
     assert found.per_label["c"].selective_error is None
     assert (found.per_language["en"].accuracy, found.per_language["fr"].n) == (0.8, 5)
+    assert found.per_channel["chat"].n == 10
     assert found.guard_recall == 0.75
     assert found.guard_false_alarms == pytest.approx(1 / 6)
     assert sorted(found.confusions) == [("a", "b", 1), ("b", "a", 1)]
@@ -151,7 +154,7 @@ def test_a_better_challenger_serves(
 def test_an_equal_challenger_is_refused(good: ReasonModel, frozen: list[Example], human_only: frozenset[str]) -> None:
     verdict = judge(good, good, frozen, human_only)
     assert not verdict.promote
-    assert verdict.because[0].endswith(f"is not above the champion's {verdict.challenger.macro_f1:.3f}")
+    assert verdict.because[0].endswith(f"is not above the champion's {verdict.challenger.macro_f1:.4f}")
     assert {line.p_worse for line in verdict.reasons} == {1.0}
 
 
@@ -177,3 +180,108 @@ def test_a_human_only_reason_may_lose_a_borderline_ticket_and_no_more(
     assert verdict.promote == (lost == NOISE_TICKETS)
     assert (verdict.reasons[0].lost, verdict.reasons[0].won) == (lost, 0)
     assert verdict.reasons[0].p_worse > 0.05
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch, small_model: ReasonModel):
+    """A verdict over given predictions: a challenger that wins two frozen tickets, and whatever is said of the rest."""
+
+    def verdict(
+        newest: tuple[str, str, str] = ("", "", ""),
+        frozen: tuple[str, str, str] = ("a" * 20 + "b" * 20, "a" * 16 + "b" * 24, "a" * 18 + "b" * 22),
+        channels: str = "",
+        latency: Latency | None = None,
+        human_only: frozenset[str] = frozenset(),
+        confidence: float = 0.9,
+    ):
+        answers = []
+        for truth, champion, challenger in (frozen, newest):
+            tagged = "1" * len(truth)
+            sure = confidence if truth == newest[0] else 0.9
+            answers += [predictions(truth, challenger, tagged, confidence=sure), predictions(truth, champion, tagged)]
+        turn = iter(answers)
+        monkeypatch.setattr("training.promotion.predict", lambda *_: next(turn))
+        sets = [
+            [
+                replace(example(label, body=str(i)), channel=(channels or "c" * 99)[i % 99])
+                for i, label in enumerate(part[0])
+            ]
+            for part in (frozen, newest)
+        ]
+        return judge(small_model, small_model, sets[0], human_only, newest=sets[1], latency=latency)
+
+    return verdict
+
+
+def test_a_challenger_that_is_worse_on_the_newest_quarter_is_refused(judged) -> None:
+    assert judged().promote
+    truth = "a" * 20 + "b" * 20
+    verdict = judged(newest=(truth, truth, "a" * 20 + "b" * 12 + "a" * 8))
+    assert not verdict.promote
+    assert [line.split(" (p")[0] for line in verdict.because] == [
+        "newest quarter: b F1 falls from 1.000 to 0.750",
+        "newest quarter: language en: accuracy falls from 1.000 to 0.800",
+        "newest quarter: channel c: accuracy falls from 1.000 to 0.800",
+        "newest quarter: accuracy falls from 1.000 to 0.800",
+    ]
+    assert judged(newest=(truth, truth, "a" * 20 + "b" * 19 + "a")).promote
+
+
+def test_a_human_only_reason_is_guarded_on_the_newest_quarter_too(judged) -> None:
+    newest = "a" * 20 + "b" * 20, "a" * 20 + "b" * 20, "a" * 20 + "b" * 18 + "aa"
+    frozen = "a" * 20 + "b" * 20, "b" * 4 + "a" * 16 + "b" * 20, "b" * 2 + "a" * 18 + "b" * 20
+    assert judged(newest=newest, frozen=frozen).promote
+    (line,) = judged(newest=newest, frozen=frozen, human_only=frozenset("b")).because
+    assert line == "newest quarter: b (human-only) recall falls from 1.000 to 0.900: 2 of 20 tickets lost, 0 won"
+
+
+def test_a_channel_that_gets_worse_refuses_though_the_whole_gets_better(judged) -> None:
+    truth = "a" * 30 + "b" * 30
+    # the champion is wrong on tickets 40 to 59, the challenger on 0 to 7, which came by another channel
+    frozen = truth, "a" * 30 + "b" * 10 + "a" * 20, "b" * 8 + "a" * 22 + "b" * 30
+    verdict = judged(frozen=frozen, channels="x" * 8 + "y" * 91)
+    assert verdict.challenger.macro_f1 > verdict.champion.macro_f1
+    assert "channel x: accuracy falls from 1.000 to 0.000 (p = 0.004)" in verdict.because
+    assert judged(frozen=frozen).because[0].startswith("macro-F1 rises")
+
+
+def test_calibration_on_the_newest_quarter_counts_from_so_many_tickets_on(judged) -> None:
+    few, many = CALIBRATION_TICKETS - 1, CALIBRATION_TICKETS
+    assert judged(newest=("a" * few,) * 3, confidence=0.2).promote
+    (line,) = judged(newest=("a" * many,) * 3, confidence=0.2).because
+    assert line.startswith("newest quarter: calibration error 0.800 is worse than")
+
+
+@pytest.mark.parametrize("times", [SLOWER - 0.1, SLOWER + 0.1])
+def test_a_slow_challenger_is_refused(judged, times: float) -> None:
+    verdict = judged(latency=Latency(10.0, 10.0 * times))
+    assert verdict.promote == (times <= SLOWER)
+    assert verdict.promote or verdict.because[0].startswith(
+        "one ticket takes 16.0 ms, 1.6 times the champion's 10.0 ms"
+    )
+
+
+def test_latency_is_that_of_both_models_on_the_same_tickets(small_model: ReasonModel) -> None:
+    asked: list[str] = []
+
+    class Slow:
+        name, dimensions = small_model.encoder.name, small_model.encoder.dimensions
+
+        def encode(self, texts):
+            asked.extend(texts)
+            for _ in range(8):
+                small_model.encoder.encode(texts)
+            return small_model.encoder.encode(texts)
+
+    texts = [f"where is parcel {letter}" for letter in "abcdefghij"]
+    found = measure_latency(small_model, replace(small_model, encoder=Slow()), texts)
+    assert found.ratio > 2
+    assert set(asked) == set(texts)
+
+
+def test_a_verdict_survives_the_way_through_json(judged) -> None:
+    truth = "a" * 20 + "b" * 20
+    verdict = judged(newest=(truth, truth, truth), latency=Latency(1.0, 2.0))
+    assert verdict_from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+    first = replace(verdict, champion=None, newest=None, latency=None)
+    assert verdict_from_json(json.loads(json.dumps(first.to_json()))) == first

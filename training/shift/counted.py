@@ -1,15 +1,12 @@
-"""Which contact reasons became more or less frequent between two periods, and which changes are more than chance.
+"""Which contact reasons became more or less frequent, counted by the tags that the desk holds.
 
-ShiftError
-    └── a period cannot be read, or has no tickets with a reason
+Counting takes every tag for right; `training.shift.estimate` corrects for the model's errors.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
@@ -19,25 +16,10 @@ from desk.inbox import Desk
 from desk.intervals import wilson
 from desk.reason_counts import ReasonCounts, TicketFilter, count_by_reason
 from desk.top_reasons import TOP
+from training.shift.periods import PeriodOfTime, ShiftError
 
 FALSE_DISCOVERY = 0.05
 """Expected share of chance findings among the changes called real (Benjamini & Hochberg 1995)."""
-_QUARTER = re.compile(r"(\d{4})-?[qQ]([1-4])")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_DAYS = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
-
-
-class ShiftError(ValueError):
-    """Two periods cannot be compared; the message says why."""
-
-
-@dataclass(frozen=True)
-class PeriodOfTime:
-    """Days from ``start`` up to but not on ``end``, UTC."""
-
-    label: str
-    start: date
-    end: date
 
 
 @dataclass(frozen=True)
@@ -91,31 +73,6 @@ class Shift:
         for name in ("baseline", "current"):
             data[name] |= {"start": data[name]["start"].isoformat(), "end": data[name]["end"].isoformat()}
         return data | {"sentence": self.sentence}
-
-
-def parse_period(text: str) -> PeriodOfTime:
-    """``2026Q1``, ``2026-01`` or ``2026-01-01..2026-02-01`` (end exclusive). Raises `ShiftError`."""
-    try:
-        if match := _QUARTER.fullmatch(text):
-            year, month = int(match[1]), 3 * int(match[2]) - 2
-            return PeriodOfTime(text, date(year, month, 1), _first_after(year, month + 2))
-        if match := _DAYS.fullmatch(text):
-            period = PeriodOfTime(text, date.fromisoformat(match[1]), date.fromisoformat(match[2]))
-            if period.end <= period.start:
-                raise ShiftError(f"the period {text} ends before it starts; the end is exclusive")
-            return period
-        if match := _MONTH.fullmatch(text):
-            year, month = int(match[1]), int(match[2])
-            return PeriodOfTime(text, date(year, month, 1), _first_after(year, month))
-    except ShiftError:
-        raise
-    except (ValueError, OverflowError) as error:
-        raise ShiftError(f"'{text}' is no period: {error}") from error
-    raise ShiftError(f"'{text}' is no period; write 2026Q1, 2026-01 or 2026-01-01..2026-02-01")
-
-
-def _first_after(year: int, month: int) -> date:
-    return (date(year, month, 28) + timedelta(days=4)).replace(day=1)
 
 
 def compare_periods(desk: Desk, baseline: PeriodOfTime, current: PeriodOfTime, channel: str | None = None) -> Shift:

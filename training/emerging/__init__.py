@@ -1,0 +1,1 @@
+"""Emerging reasons: groups of tickets that the known contact reasons do not cover."""
