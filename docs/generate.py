@@ -25,7 +25,7 @@ def cli_reference() -> str:
         "# Command line",
         "",
         NOTE,
-        "Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done.",
+        "Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done, 3 an alarm rang (`shift --alarm`).",
         "",
     ]
     lines += _commands(group, group.make_context("paretodesk", [], resilient_parsing=True))

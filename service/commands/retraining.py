@@ -10,15 +10,18 @@ from classifier.encoders import UNIVERSAL, encoder_by_name
 from classifier.taxonomy import Autonomy, starter_taxonomy
 from models.bundle import CARD
 from models.signing import SigningKey
+from service.commands.learning import ENCODERS
 from service.commands.model_figures import show_verdict
 from service.commands.snapshots import freeze_now, store_of
 from service.console_output import fail, note, out, print_json, progress_bar
 from service.schedule import RETRAININGS
 from service.settings import load_settings
 from service.wiring import registry_of
-from training.corpus import STARTER_CORPUS, load_corpus
+from training.corpus import STARTER_CORPUS, as_labelled, load_corpus
+from training.finetuning import MINUTES, adapted
 from training.fitting import Settings as FitSettings
 from training.retraining import REASONS_MODEL, Plan, Retrained, champion_encoder, retrain_from
+from training.retraining.parts import parts_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,6 +34,12 @@ def retrain(
     until: Annotated[str | None, typer.Option(help="last day of a new snapshot, UTC; yesterday when left out")] = None,
     since: Annotated[str | None, typer.Option(help="first day of a new snapshot")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="of the folds")] = FitSettings.seed,
+    encoder: Annotated[str | None, typer.Option(help="by name or path; the champion's when left out")] = None,
+    finetune: Annotated[
+        bool,
+        typer.Option("--finetune", help="adapt the sentence-transformers encoder to the tickets first, if it helps"),
+    ] = False,
+    minutes: Annotated[float, typer.Option(min=0.1, help="of wall clock that --finetune may take")] = MINUTES,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="judge, but write no version and change nothing")] = False,
     afresh: Annotated[bool, typer.Option("--afresh", help="do the stages again that an earlier call did")] = False,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -47,10 +56,14 @@ def retrain(
     corpus = load_corpus(STARTER_CORPUS, taxonomy)
     with progress_bar() as step:
         found = store_of(settings).read(snapshot) if snapshot else freeze_now(settings, until, since, step)
-        encoder = encoder_by_name(champion_encoder(registry, key) or UNIVERSAL, settings.threads or None)
+        used = encoder_by_name(encoder or champion_encoder(registry, key) or UNIVERSAL, settings.threads or None)
+        if finetune:
+            learned = as_labelled(parts_of(corpus, found).learned)
+            used, told = adapted(used, learned, settings.home / ENCODERS, seed=seed, minutes=minutes, progress=step)
+            note(told.sentence)
         fit = FitSettings(seed=seed, human_only=taxonomy.with_autonomy(Autonomy.HUMAN_ONLY))
         done = retrain_from(
-            Plan(corpus, found, encoder, fit), registry, key, settings.home / RETRAININGS,
+            Plan(corpus, found, used, fit), registry, key, settings.home / RETRAININGS,
             progress=step, dry_run=dry_run, afresh=afresh,
         )  # fmt: skip
     if not found.tickets:

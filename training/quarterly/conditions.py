@@ -143,9 +143,10 @@ def chats_come_back(report: Quarterly, limits: Limits) -> Iterator[Found]:
 
 
 def shift_alarm(report: Quarterly, limits: Limits) -> Iterator[Found]:
-    """Alarms that `paretodesk shift` rang."""
-    for message in report.movement.alarms if report.movement else ():
-        yield {"message": message.rstrip(".")}
+    """Alarms that `paretodesk shift` rang, together."""
+    alarms = report.movement.alarms if report.movement else ()
+    if alarms:
+        yield {"messages": "; ".join(message.rstrip(".") for message in alarms)}
 
 
 def undecided_above(report: Quarterly, limits: Limits) -> Iterator[Found]:

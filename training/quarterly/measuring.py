@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -112,7 +112,7 @@ def measure(
         model=model_quality(store, taxonomy, human_only) if store else None,
         emerging=given.emerging,
         labels=_label_health(desk, quarter, given),
-        trust=_trust(desk, now, _drifted(given.movement)),
+        trust=_trust(desk, now),
     )
     report = replace(report, decisions=decide(report))
     return replace(report, sentences=five_sentences(report))
@@ -140,11 +140,6 @@ def _counted(desk: Desk, quarter: Quarter, top: TopReasons) -> Movement | None:
         ),
         corrected=False,
     )  # fmt: skip
-
-
-def _drifted(movement: Movement | None) -> Collection[str]:
-    """Reasons whose share really changed; only a corrected comparison is taken for it."""
-    return {line.reason for line in movement.real} if movement else ()
 
 
 def _causes(desk: Desk, top: TopReasons, scope: Scope, locked_macros: Mapping[str, int]) -> tuple[Cause, ...]:
@@ -231,11 +226,11 @@ def _label_health(desk: Desk, quarter: Quarter, given: Given) -> LabelHealth | N
     )
 
 
-def _trust(desk: Desk, now: datetime, drifted: Collection[str]) -> tuple[Trust, ...]:
-    """Reasons on the dial of autonomy that have evidence either way."""
+def _trust(desk: Desk, now: datetime) -> tuple[Trust, ...]:
+    """Reasons on the dial of autonomy that have evidence either way; a share that grew is none."""
     settings = starter_trust()
     found = []
-    for standing in Turning(Dial(desk.database, desk.taxonomy)).standings(now, drifted):
+    for standing in Turning(Dial(desk.database, desk.taxonomy)).standings(now):
         told = standing.to_json(settings)
         if told["may_rise"] or (standing.against and standing.level.moved(-1)):
             found.append(
