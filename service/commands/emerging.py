@@ -111,7 +111,7 @@ def _look(
     asked, earlier = tickets_of_period(desk, since, until, step), earlier_tickets(desk, since, step)
 
     def encode(tickets: list[AskedTicket]) -> Vectors:
-        return encode_cached(model.encoder, [ticket.text for ticket in tickets], settings.home / ENCODINGS, step)
+        return encode_cached(model.encoder, [ticket.words for ticket in tickets], settings.home / ENCODINGS, step)
 
     if not asked:
         fail(f"no ticket was opened from {since} to {until}; import tickets or choose other days")

@@ -10,7 +10,7 @@ import pytest
 from classifier.encoders import Encoder, Vectors
 from training.corpus import Example, as_labelled
 from training.fitting import Fitted, fit
-from training.labels.audit import LabelAuditError, audit_labels, contradictions
+from training.labels.audit import LabelAuditError, audit_labels, confidently_otherwise, contradictions, label_margins
 
 WRONG = 12
 
@@ -44,6 +44,27 @@ def test_labels_changed_on_purpose_head_the_list(learned: list[Example], spoilt:
     assert scores == sorted(scores)
     assert all(0 <= score <= 1 for score in scores)
     assert found.n == len(spoilt)
+
+
+def test_flags_and_ranks_are_those_of_cleanlab(spoilt: list[Example], fitted: Fitted) -> None:
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    random = np.random.default_rng(3)
+    said = fitted.out_of_fold.probabilities / fitted.out_of_fold.probabilities.sum(axis=1, keepdims=True)
+    y = np.searchsorted(fitted.model.labels, [example.reason for example in spoilt])
+    cases = [(said, y)]
+    for _ in range(20):
+        k, n = int(random.integers(2, 9)), int(random.integers(40, 400))
+        noisy = np.concatenate([np.arange(k), random.integers(0, k, n)])
+        cases.append((random.dirichlet(np.full(k, 0.5), len(noisy)), noisy))
+    for probabilities, labels in cases:
+        flagged = find_label_issues(labels, probabilities, filter_by="confident_learning", n_jobs=1)
+        best = probabilities.argmax(axis=1)
+        ours = confidently_otherwise(probabilities, labels) & (best != labels)
+        np.testing.assert_array_equal(ours, flagged)
+        scores = get_label_quality_scores(labels, probabilities, method="normalized_margin")
+        np.testing.assert_allclose(label_margins(probabilities, labels), scores, atol=1e-9)
 
 
 def test_of_clean_labels_few_are_suspicious(learned: list[Example], vectors: Vectors, encoder: Encoder) -> None:
@@ -96,8 +117,9 @@ def test_no_contradiction_is_missed_by_looking_at_rare_terms_first(learned: list
     from classifier.folding import fold
     from training.labels.audit import _DIGITS, NEAR
 
-    base = [replace(e, id=f"{e.id}-x", body=e.body + " thanks") for e in learned[::3]]
-    tickets = [replace(e, reason=("one", "two")[i % 2]) for i, e in enumerate([*learned, *base])]
+    long = sorted(learned, key=lambda example: len(example.body))[-60:]
+    twins = [replace(e, id=f"{e.id}-x", reason="two", body=e.body + "!") for e in long]
+    tickets = [*(replace(e, reason="one") for e in learned), *twins]
     texts = [_DIGITS.sub("0", fold(ticket.text)) for ticket in tickets]
     full = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit_transform(texts)
     near = (full @ full.T).toarray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -24,6 +25,8 @@ PERIOD_MOST = 20_000
 EARLIER_MOST = 5_000
 """Tickets before the period that count as known, the newest of those whose reason may be used."""
 
+_PLACEHOLDER = re.compile(r"\[[A-Z_]+\]|\[erased: [^\]]*\]")
+
 
 @dataclass(frozen=True)
 class AskedTicket:
@@ -44,8 +47,13 @@ class AskedTicket:
 
     @property
     def text(self) -> str:
-        """What the model reads."""
+        """For people: redacted, without signature and quotation."""
         return feature_text(self.subject, self.body)
+
+    @property
+    def words(self) -> str:
+        """What the model reads: placeholders left out, which no known ticket has and which would make it a stranger."""
+        return " ".join(_PLACEHOLDER.sub(" ", self.text).split())
 
 
 def tickets_of_period(desk: Desk, first: date, last: date, progress: Progress = silent) -> list[AskedTicket]:

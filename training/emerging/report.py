@@ -115,7 +115,7 @@ def emerging_reasons(
     if earlier_vectors is not None and known:
         reasons = np.array([columns[str(earlier[i].tagged)] for i in known], dtype=np.int64)
         space = space.joined_by(earlier_vectors[known], reasons)
-    scores = model.scores_of([ticket.text for ticket in asked], vectors)
+    scores = model.scores_of([ticket.words for ticket in asked], vectors)
     standing = np.array([_standing(ticket) for ticket in asked], dtype=np.int64)
     groups = discover(space, vectors, scores, standing, progress)
     best = scores.probabilities.argmax(axis=1)

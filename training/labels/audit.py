@@ -10,7 +10,6 @@ LabelAuditError
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,8 +29,8 @@ NEAR = 0.9
 TAIL = 0.7
 """Length of what each text may lose while candidates for `NEAR` are looked for; none is missed."""
 ROWS_AT_A_TIME = 512
-LEAST_EVIDENCE = 1e-6
-"""Probabilities below are raised to it: cleanlab takes logarithms and divides."""
+ROUNDING = 1e-6
+"""By so much a ticket may stay below a label's usual confidence, as in cleanlab."""
 
 _DIGITS = re.compile(r"\d+")
 
@@ -82,8 +81,9 @@ def audit_labels(
     """Judge each label by what a model said that had not seen it.
 
     ``probabilities (n, k)`` are out of fold, their columns ``labels``. A label is suspicious where confident learning
-    says so (Northcutt, Jiang & Chuang 2021, JAIR 70; cleanlab): the ticket looks more like another reason than tickets
-    of that reason usually do. Raises `LabelAuditError`.
+    says so (Northcutt, Jiang & Chuang 2021, JAIR 70): the ticket looks at least as much like another reason as tickets
+    of that reason usually do. Flags and ranks are cleanlab's (its method "confident_learning", its normalised margin),
+    which the tests compare with (docs/adr/0016). Raises `LabelAuditError`.
     """
     if probabilities.shape != (len(examples), len(labels)):
         raise LabelAuditError(
@@ -101,29 +101,39 @@ def audit_labels(
 def _suspicious(
     examples: Sequence[Example], given: NDArray[np.int64], probabilities: NDArray[np.float64], labels: tuple[str, ...]
 ) -> tuple[Suspicion, ...]:
-    # Imported only here: it takes seconds and brings pandas.
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
-
-    # Only the labels that were given: cleanlab counts each label's own tickets.
     present = np.unique(given)
-    if len(present) < 2:
-        return ()
-    said = np.maximum(probabilities[:, present], LEAST_EVIDENCE)
-    said = said / said.sum(axis=1, keepdims=True)
+    said = probabilities[:, present]
+    said = said / np.maximum(said.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     y = np.searchsorted(present, given)
-    with warnings.catch_warnings():
-        # Of a label with one ticket it cannot tell; nobody expects it to.
-        warnings.simplefilter("ignore", UserWarning)
-        flagged = find_label_issues(y, said, filter_by="prune_by_noise_rate", n_jobs=1)
-    scores = get_label_quality_scores(y, said, method="normalized_margin")
     best = said.argmax(axis=1)
-    rows = [int(row) for row in np.flatnonzero(flagged & (best != y))]
-    rows.sort(key=lambda row: (scores[row], examples[row].id))
+    margins = label_margins(said, y)
+    rows = [int(row) for row in np.flatnonzero(confidently_otherwise(said, y) & (best != y))]
+    rows.sort(key=lambda row: (margins[row], examples[row].id))
     return tuple(
-        Suspicion(examples[i].id, examples[i].reason, labels[present[best[i]]], round(float(scores[i]), 4))
+        Suspicion(examples[i].id, examples[i].reason, labels[present[best[i]]], round(float(margins[i]), 4))
         for i in rows
     )
+
+
+def confidently_otherwise(said: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the labels ``y (n,)`` confident learning counts as another one, from ``said (n, k)`` out of fold.
+
+    A ticket belongs to the label whose usual confidence it reaches: the mean probability among the tickets that have
+    that label. Where it reaches several, the most probable one counts. Each label stands in ``y``.
+    """
+    usual = np.array([said[y == label, label].mean() for label in range(said.shape[1])])
+    reached = said >= usual - ROUNDING
+    several = reached.sum(axis=1) > 1
+    believed = np.where(several, said.argmax(axis=1), reached.argmax(axis=1))
+    return np.asarray(reached.any(axis=1) & (believed != y), dtype=np.bool_)
+
+
+def label_margins(said: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    """By how much the given label is ahead of the best other one, ``(n,)`` from 0 (surely wrong) to 1."""
+    rows = np.arange(len(y))
+    others = said.copy()
+    others[rows, y] = -1.0
+    return np.asarray((said[rows, y] - others.max(axis=1) + 1.0) / 2.0, dtype=np.float64)
 
 
 def contradictions(examples: Sequence[Example]) -> tuple[Contradiction, ...]:

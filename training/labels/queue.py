@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from classifier.encoders import Vectors
 
-SHARPNESS = 1.0
-"""How much doubt counts beside distance; chosen on BANKING77's training split (docs/labels.md)."""
 NEAREST_ROWS = 1_024
 
 
@@ -58,7 +56,7 @@ def label_queue(
         turn += 1
         if not mine.any():
             continue
-        worth = np.where(mine, doubt**SHARPNESS * distance, -1.0)
+        worth = np.where(mine, doubt * distance, -1.0)
         row = int(worth.argmax())
         second, first = (labels[int(column)] for column in np.argsort(probabilities[row], kind="stable")[-2:])
         picks.append(Pick(row, first, second, round(float(doubt[row]), 4), round(float(distance[row]), 4)))

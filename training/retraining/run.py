@@ -18,6 +18,7 @@ from training.evaluation import rule_alarms
 from training.fitting import Fitted, Progress, Settings, fit, silent
 from training.labels.audit import audit_labels
 from training.labels.influence import weigh_labellers
+from training.labels.taught import Taught
 from training.latency import measure_latency
 from training.promotion import Verdict, judge
 from training.retraining.champion import Champion
@@ -89,7 +90,7 @@ class Run:
 
         def work() -> dict[str, Any]:
             who = {ticket.example().id: ticket.labelled_by for ticket in self.plan.snapshot.tickets}
-            taught = [Taught(e.id, e.reason, e.group, who.get(e.id)) for e in (*parts.learned, *parts.later)]
+            taught = [Taught(e.id, e.reason, e.group, who.get(e.id), e.text) for e in (*parts.learned, *parts.later)]
             if not any(ticket.labelled_by for ticket in taught):
                 return {"labellers": [], "put_aside": [], "aside": [], "refused": []}
             vectors = self._vectors([*parts.learned, *parts.later])
@@ -162,13 +163,3 @@ class Run:
 
     def _vectors(self, examples: Sequence[Example]) -> Vectors:
         return encode_in_steps(self.encoder, [example.text for example in examples], self.progress)
-
-
-@dataclass(frozen=True)
-class Taught:
-    """A ticket that is learned from, with whose word its label is; see `training.labels.shares.LabelledTicket`."""
-
-    id: str
-    reason: str
-    group: str
-    labelled_by: str | None
