@@ -143,7 +143,7 @@ def test_a_pressed_button_goes_on_with_the_conversation(deliveries, chatwoot):
 
 def test_what_needs_a_person_is_handed_over_by_opening_the_conversation(deliveries, chatwoot):
     deliveries.say(FIRE)
-    (_, _, said), (path, _, status) = chatwoot.asked
+    (path, _, status), (_, _, said) = chatwoot.asked
     assert "colleague" in said["content"]
     assert "content_type" not in said
     assert path.endswith(f"/conversations/{deliveries.conversation}/toggle_status")
