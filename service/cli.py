@@ -1,4 +1,7 @@
-"""The command line: `paretodesk ...`. Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done, 3 an alarm rang."""
+"""The command line: `paretodesk ...`.
+
+Exit codes: 0 done, 1 done with findings or rejects, 2 could not be done, 3 an alarm rang.
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,14 @@ import typer
 
 from desk.access.erasure import Erased, apply_retention
 from desk.access.erasure import erase as erase_data
+from desk.inbox import Desk
 from service.commands.access import operator
+from service.commands.snapshots import store_of
 from service.console_output import fail, note, out, print_json
-from service.settings import load_settings
+from service.schedule import RETRAININGS
+from service.settings import Settings, load_settings
 from service.wiring import open_desk
+from training.snapshots.erasing import Rewritten, forget_erased
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="count, and change nothing")]
@@ -32,13 +36,14 @@ def erase(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Erase the personal data of one person or about one order, in tickets, events, chats, mails and orders.
+    """Erase the personal data of one person or about one order: tickets, events, chats, mails, orders and snapshots.
 
     Exit code 1 when there was none.
     """
-    with open_desk(load_settings()) as desk:
+    settings = load_settings()
+    with open_desk(settings) as desk:
         done = erase_data(desk.database, email=email, order_id=order, by=operator(), dry_run=dry_run)
-    _tell(done, dry_run, json)
+        _tell(done, [] if dry_run else _forget(settings, desk), dry_run, json)
     if not done.to_json():
         raise typer.Exit(1)
 
@@ -52,15 +57,20 @@ def retention(
     found = DAYS.fullmatch(older_than.strip().lower())
     if found is None:
         fail(f"--older-than {older_than}: write a number of days, such as 730d")
-    with open_desk(load_settings()) as desk:
+    settings = load_settings()
+    with open_desk(settings) as desk:
         done = apply_retention(desk.database, timedelta(days=int(found[1])), by=operator(), dry_run=dry_run)
-    _tell(done, dry_run, json)
+        _tell(done, [] if dry_run else _forget(settings, desk), dry_run, json)
 
 
-def _tell(done: Erased, dry_run: bool, json: bool) -> None:
+def _forget(settings: Settings, desk: Desk) -> list[Rewritten]:
+    return forget_erased(desk.database, store_of(settings), settings.home / RETRAININGS)
+
+
+def _tell(done: Erased, snapshots: list[Rewritten], dry_run: bool, json: bool) -> None:
     rows = done.to_json()
     if json:
-        print_json({"dry_run": dry_run, "rows": rows})
+        print_json({"dry_run": dry_run, "rows": rows, "snapshots": [each.to_json() for each in snapshots]})
         return
     if not rows:
         note("nothing was found to erase")
@@ -68,5 +78,7 @@ def _tell(done: Erased, dry_run: bool, json: bool) -> None:
     out.print("would be erased:" if dry_run else "erased:")
     for name, count in rows.items():
         out.print(f"  {name}: {count} rows", highlight=False)
+    for each in snapshots:
+        out.print(f"  snapshot {each.before}: {each.tickets} tickets, now {each.now or 'deleted'}", highlight=False)
     if not dry_run:
         note("backups, and the systems that tickets and orders come from, hold it still: erase it there too")

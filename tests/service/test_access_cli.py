@@ -125,7 +125,7 @@ def test_erasing_tells_what_it_touched(run, tmp_path):
     Desk(database).receive(IncomingTicket("t", "1", "hello, I am anna@example.com", customer_email="anna@example.com"))
     database.close()
     code, out, _ = run("erase", "--email", "Anna@Example.com", "--dry-run", "--json")
-    assert (code, json.loads(out)) == (0, {"dry_run": True, "rows": {"tickets": 1}})
+    assert (code, json.loads(out)) == (0, {"dry_run": True, "rows": {"tickets": 1}, "snapshots": []})
     code, out, told = run("erase", "--email", "anna@example.com")
     assert (code, "tickets: 1 rows" in out, "backups" in told) == (0, True, True)
     assert run("erase", "--email", "anna@example.com")[0] == 1
