@@ -160,7 +160,7 @@ def main() -> None:
     """Measure on both databases, print and write the figures."""
     parser = argparse.ArgumentParser(description="kill -9 under load: is every acknowledged ticket kept, once?")
     parser.add_argument("--kills", type=int, default=50, help="on each database")
-    parser.add_argument("--tickets", type=int, default=10_000, help="acknowledged at least, in total")
+    parser.add_argument("--tickets", type=int, default=10_000, help="acknowledged at least, on each database")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--postgresql", default=POSTGRESQL, help="server and database; a schema of its own is made")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -170,12 +170,11 @@ def main() -> None:
         "what": "paretodesk serve without a model or vector index, forked from a launcher that has imported it",
         "clients": asked.clients,
     }
-    half = -(-asked.tickets // 2)
     with TemporaryDirectory() as folder, own_schema(asked.postgresql) as schema:
         for name, url in {"sqlite": f"sqlite:///{folder}/desk.db", "postgresql": schema}.items():
             home = Path(folder) / name
             home.mkdir()
-            found = measure(url, home, asked.kills, half, asked.clients)
+            found = measure(url, home, asked.kills, asked.tickets, asked.clients)
             figures[name] = {"promise": promise(url), **found}
             print(json.dumps({name: figures[name]}, indent=2), flush=True)
     asked.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, NoReturn
 
 import typer
@@ -43,6 +44,16 @@ def fail(message: str, code: int = 2) -> NoReturn:
     """Stop with a message and an exit code."""
     notes.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def day_of(option: str, value: str | None) -> date | None:
+    """The day that an option names; stops with a message when it is none."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        fail(f"{option} {value}: {error}; write a day such as 2026-01-31")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from classifier.taxonomy import starter_taxonomy
 from desk.inbox import Desk
 from models.signing import SigningKey
 from service.commands.learning import ENCODINGS
-from service.console_output import Step, fail, note, out, print_json, progress_bar
+from service.console_output import Step, day_of, fail, note, out, print_json, progress_bar
 from service.settings import Settings, load_settings
 from service.wiring import open_desk, registry_of
 from training.emerging.draft import write_draft
@@ -48,8 +48,8 @@ def emerging(
 ) -> None:
     """Groups of tickets of a period that the known reasons do not cover, the most evident first."""
     settings = load_settings()
-    until = _day("--to", last) or datetime.now(UTC).date()
-    since = _day("--from", first) or until - timedelta(days=DAYS - 1)
+    until = day_of("--to", last) or datetime.now(UTC).date()
+    since = day_of("--from", first) or until - timedelta(days=DAYS - 1)
     if since > until:
         fail(f"--from {since} is after --to {until}; swap them")
     locales = starter_taxonomy().locales
@@ -155,12 +155,3 @@ def _figures(reason: EmergingReason) -> str:
     if reason.growth is not None:
         parts.append(f"{reason.growth:+.0%} of its share since {reason.seen_before} tickets before")
     return "   " + "; ".join(parts)
-
-
-def _day(option: str, value: str | None) -> date | None:
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        fail(f"{option} {value}: {error}; write a day such as 2026-01-31")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from desk.retagging import Retagged, Which, retag, waiting
 from service.bulk import serving_model, tag_in_bulk
-from service.console_output import fail, note, out, print_json, progress_bar
+from service.console_output import day_of, note, out, print_json, progress_bar
 from service.settings import load_settings
 from service.wiring import open_desk
 
@@ -34,7 +33,7 @@ def retag_command(
 
     Can be broken off: the next run goes on with the tickets that do not carry the model's tag yet.
     """
-    which = Which(_day("--from", first), _day("--to", end), channel)
+    which = Which(day_of("--from", first), day_of("--to", end), channel)
     settings = load_settings()
     model = serving_model(settings.models_store, settings.signing_key).model_id
     with open_desk(settings) as desk:
@@ -61,10 +60,3 @@ def retag_command(
         for (before, now), n in done.moves.most_common(SHOWN_MOVES):
             table.add_row(before or "-", now, str(n))
         out.print(table)
-
-
-def _day(option: str, text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        fail(f"{option} {text}: {error}; write a day such as 2026-01-31")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.signing import SigningKey
 from service.commands.model_figures import count_table
-from service.console_output import fail, note, out, print_json, progress_bar
+from service.console_output import day_of, note, out, print_json, progress_bar
 from service.settings import Settings, load_settings
 from service.wiring import open_desk
 from training.fitting import Progress
@@ -37,16 +37,6 @@ def add_to(app: typer.Typer) -> None:
 def store_of(settings: Settings) -> SnapshotStore:
     """The snapshots of this desk."""
     return SnapshotStore(settings.home / SNAPSHOTS)
-
-
-def day_of(option: str, value: str | None) -> date | None:
-    """The day that an option names; stops with a message when it is none."""
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        fail(f"{option} {value}: {error}; write a day such as 2026-01-31")
 
 
 def freeze_now(settings: Settings, until: str | None, since: str | None, step: Progress) -> Snapshot:

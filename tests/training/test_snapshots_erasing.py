@@ -36,7 +36,7 @@ def test_an_erased_customer_leaves_the_snapshots_and_their_retrainings(desk, tmp
     assert [ticket.id for ticket in kept.tickets] == [bens]
     assert kept.dropped == {"the customer's words were erased": 1}
     assert not [*runs.iterdir()]
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "samovar" in path.read_text()]
+    assert not [path for path in store.folder.rglob("*") if path.is_file() and "samovar" in path.read_text()]
     assert annas not in (store.folder / done.now / "tickets.jsonl").read_text()
     assert forget_erased(desk.database, store, runs) == []
     erase(desk.database, email="ben@example.com", by="cli:root")

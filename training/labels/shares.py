@@ -76,5 +76,5 @@ def beyond_share(tickets: Sequence[LabelledTicket]) -> tuple[PutAside, ...]:
 def _over(ids: Sequence[str], total: int, share: float, always: int) -> list[str]:
     """The ids to leave out so that what stays is at most ``share`` of what then is there, or ``always``."""
     others = total - len(ids)
-    may = max(always, int(others * share / (1 - share)))
+    may = max(always, round(others * share / (1 - share)))
     return sorted(ids, key=lambda ticket_id: sha256(ticket_id.encode()).digest())[may:]
