@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +117,9 @@ def _measure(command: list[str], home: Path, store: Path, key: Path, others: lis
 def _family(pid: int) -> list[int]:
     """A process and all that descend from it."""
     found = [pid]
-    try:
+    with suppress(OSError):  # it has ended meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += [each for child in (task / "children").read_text().split() for each in _family(int(child))]
-    except OSError:
-        pass  # it has ended meanwhile
     return found
 
 

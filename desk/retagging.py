@@ -6,7 +6,7 @@ left out, so that a run that was broken off goes on where it stopped.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from desk.access.personal_data import PLACEHOLDERS
+from desk.access.personal_data import is_erased
 from desk.inbox import Desk
 from desk.ledger import Decision
 from desk.tables import ticket_states, tickets
@@ -83,7 +83,7 @@ def retag(
     ``progress`` is called with the number done. What was recorded before an error stays, and is not done again.
     """
     done = Retagged()
-    read_ahead: list[list[sa.Row[Any]]] = []
+    read_ahead: deque[list[sa.Row[Any]]] = deque()
 
     def batches() -> Iterator[list[tuple[str, str]]]:
         for rows in _batches(desk, model, which or Which()):
@@ -91,7 +91,7 @@ def retag(
             yield [(row.subject, row.body) for row in rows]
 
     for tags in tag(batches()):
-        rows = read_ahead.pop(0)
+        rows = read_ahead.popleft()
         desk.tag_many({row.id: found for row, found in zip(rows, tags, strict=True)})
         for row, found in zip(rows, tags, strict=True):
             _count(done, row, found)
@@ -114,7 +114,7 @@ def _batches(desk: Desk, model: str, which: Which) -> Iterator[list[sa.Row[Any]]
         with desk.database.session(read_only=True) as session:
             page: list[sa.Row[Any]] = [*session.execute(query.order_by(tickets.c.id).limit(PAGE))]
         for row in page:
-            if {row.subject, row.body} - {"", *PLACEHOLDERS.values()}:
+            if not is_erased(row.subject, row.body):
                 batch.append(row)
             if len(batch) == BATCH:
                 yield batch

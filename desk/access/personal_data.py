@@ -40,6 +40,11 @@ PLACEHOLDERS: Mapping[Held, str] = {
 """What stands where something was erased."""
 
 
+def is_erased(subject: str, body: str) -> bool:
+    """Whether nothing of a ticket's words is left but placeholders: there is nothing to read or to learn from."""
+    return not {subject, body} - {"", *PLACEHOLDERS.values()}
+
+
 class TableFields(BaseModel):
     """One table: columns to erase by what they hold, and columns that stay."""
 

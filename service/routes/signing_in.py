@@ -139,13 +139,8 @@ def from_provider(
 
 def own_path(asked: str) -> str:
     """``asked`` where it is a path of ours, else the console: nobody is sent to another site."""
-    if not asked.isprintable() or "\\" in asked or not asked.startswith("/") or asked.startswith("//"):
-        return HOME
-    try:
-        parts = urlsplit(asked)
-    except ValueError:
-        return HOME
-    return HOME if parts.scheme or parts.netloc else asked
+    ours = asked.isprintable() and "\\" not in asked and asked.startswith("/") and not asked.startswith("//")
+    return asked if ours else HOME
 
 
 def _sign_in(request: Request, sent: SignIn, is_form: bool) -> Response:

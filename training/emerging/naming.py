@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import log
 
+from training.placeholders import without_placeholders
+
 TERMS = 5
 TYPICAL = 3
 LEAST_TICKETS = 2
@@ -17,7 +19,6 @@ LIFT = 2.0
 SMOOTHING = 2.0
 """So many tickets are drawn to the share of all tickets: two tickets with a rare word are no name yet."""
 
-_PLACEHOLDER = re.compile(r"\[[A-Z_]+\]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -71,5 +72,5 @@ def spoken(locales: Sequence[str], language: str) -> str:
 
 
 def _terms(text: str) -> set[str]:
-    words = _WORD.findall(_PLACEHOLDER.sub(" ", text).lower())
+    words = _WORD.findall(without_placeholders(text).lower())
     return {word for word in words if len(word) > 1} | {f"{one} {two}" for one, two in pairwise(words)}

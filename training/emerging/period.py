@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -12,20 +11,19 @@ import sqlalchemy as sa
 
 from classifier.features import feature_text
 from classifier.redaction import redact
-from desk.access.personal_data import PLACEHOLDERS
+from desk.access.personal_data import is_erased
 from desk.inbox import Desk
 from desk.ledger import CHUNK, Decision, EventKind, events_by_ticket
 from desk.tables import ticket_states, tickets
 from desk.ticket import TicketView, view_from_row
 from desk.ticket_store import views
 from training.fitting import Progress, silent
+from training.placeholders import without_placeholders
 
 PERIOD_MOST = 20_000
 """Tickets of a period that are looked at, the newest; every one is compared with every other."""
 EARLIER_MOST = 5_000
 """Tickets before the period that count as known, the newest of those whose reason may be used."""
-
-_PLACEHOLDER = re.compile(r"\[[A-Z_]+\]|\[erased: [^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class AskedTicket:
     @property
     def words(self) -> str:
         """What the model reads: placeholders left out, which no known ticket has and which would make it a stranger."""
-        return " ".join(_PLACEHOLDER.sub(" ", self.text).split())
+        return " ".join(without_placeholders(self.text).split())
 
 
 def tickets_of_period(desk: Desk, first: date, last: date, progress: Progress = silent) -> list[AskedTicket]:
@@ -96,7 +94,7 @@ def _read(desk: Desk, query: sa.Select[Any], most: int, progress: Progress, what
         if any(fact.kind is EventKind.RETAGGED and fact.data.get("instead_of") for fact in facts)
     }
     for number, view in enumerate(reversed(found), start=1):
-        if {view.ticket.subject, view.ticket.body} - {"", *PLACEHOLDERS.values()}:
+        if not is_erased(view.ticket.subject, view.ticket.body):
             yield _asked(view, view.ticket.id in corrected)
         if number % 200 == 0 or number == len(found):
             progress(what, number, len(found))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from classifier.encoders import Encoder, Vectors
 from classifier.features import feature_text
 from classifier.model import ReasonModel
-from desk.access.personal_data import PLACEHOLDERS
+from desk.access.personal_data import is_erased
 from desk.inbox import Desk
 from desk.tables import ticket_states, tickets
 from training.encoding_cache import CachedEncoder
@@ -140,7 +140,7 @@ def _collect(
     progress(what, 0, total)
     for rows in _pages(desk, period, channel):
         done += len(rows)
-        kept = [row for row in rows if {row.subject, row.body} - {"", *PLACEHOLDERS.values()}]
+        kept = [row for row in rows if not is_erased(row.subject, row.body)]
         erased += len(rows) - len(kept)
         if kept:
             part, vectors = _judge(model, encoder, kept)

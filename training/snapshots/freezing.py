@@ -15,9 +15,10 @@ from classifier.features import feature_text
 from classifier.folding import fold
 from classifier.redaction import redact
 from classifier.taxonomy import Taxonomy
-from desk.access.personal_data import PLACEHOLDERS
+from desk.access.personal_data import is_erased
 from desk.inbox import Desk
 from training.fitting import Progress, silent
+from training.placeholders import without_placeholders
 from training.snapshots.labels import Label, bot_labels, labels_of_people
 from training.snapshots.snapshot import Snapshot, SnapshotError, SnapshotTicket
 
@@ -29,7 +30,6 @@ CONTRADICTED = "the same words as another ticket that was labelled otherwise lat
 OVERRULED = "a person labelled the same words, the bot only answered"
 PROGRESS_EVERY = 200
 
-_PLACEHOLDER = re.compile(r"\[[A-Z_]+\]|\[erased: [^\]]*\]")
 _NO_LETTER = re.compile(r"[\W\d_]+")
 
 
@@ -71,7 +71,7 @@ def freeze(
 
 
 def _refused(label: Label, taxonomy: Taxonomy, dropped: Counter[str]) -> bool:
-    if not {label.subject, label.body} - {"", *PLACEHOLDERS.values()}:
+    if is_erased(label.subject, label.body):
         dropped[ERASED] += 1
     elif label.reason not in taxonomy:
         dropped[UNKNOWN_REASON] += 1
@@ -147,7 +147,7 @@ def text_key(ticket: SnapshotTicket) -> str:
 
 
 def _words(text: str) -> str:
-    return _NO_LETTER.sub(" ", fold(_PLACEHOLDER.sub(" ", text))).strip()
+    return _NO_LETTER.sub(" ", fold(without_placeholders(text))).strip()
 
 
 def _one_of_each_text(tickets: Sequence[SnapshotTicket], dropped: Counter[str]) -> list[SnapshotTicket]:
