@@ -70,16 +70,19 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def limit_blas(threads: int) -> AbstractContextManager[object]:
+    """Limits BLAS to ``threads`` in this process until the block ends."""
+    limit: AbstractContextManager[object] = _blas().limit(limits=threads, user_api="blas")
+    return limit
+
+
 def blas_threads_for(texts: int) -> AbstractContextManager[object]:
     """Limits BLAS to one thread for a few texts and leaves it as it is for many.
 
     For a few texts a second thread gains little and loses much: on a busy machine BLAS threads wait for each other
     (28 ms instead of 8 for one ticket).
     """
-    if texts > FEW:
-        return nullcontext()
-    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
-    return limit
+    return nullcontext() if texts > FEW else limit_blas(1)
 
 
 class UniversalEncoder:

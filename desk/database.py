@@ -24,6 +24,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 URL_REMEDY = "use sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/NAME"
 BUSY_TIMEOUT_MS = 15_000  # longer than the longest import batch on a slow disk
 CONNECT_TIMEOUT_S = 5
+KEPT_CONNECTIONS = 10
+"""Of a process to PostgreSQL, and ten more while many work at once: four processes stay below its default of 100."""
 MIGRATION_LOCK = 7_246_301  # any constant: one advisory lock per PostgreSQL database while migrating
 
 
@@ -181,7 +183,9 @@ def _engine(url: sa.URL) -> sa.Engine:
         return engine
     timeout = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
     try:
-        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=timeout)
+        return sa.create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=KEPT_CONNECTIONS, connect_args=timeout
+        )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise _unusable(url, error) from error
 

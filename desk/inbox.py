@@ -29,6 +29,7 @@ from desk.ledger import (
 from desk.sla.clock_table import keep_clocks
 from desk.sla.policies import Policies
 from desk.sla.queue import soonest_first
+from desk.stories import Story, stories
 from desk.tables import ticket_states, tickets
 from desk.tagging import Tagger, TagLike, tag_data
 from desk.ticket import (
@@ -245,6 +246,13 @@ class Desk:
         if row is None:
             raise UnknownTicketError(f"there is no ticket {ticket_id}")
         return view_from_row(row)
+
+    def story(self, ticket_id: str) -> Story:
+        """The ticket with everything that happened to it and its clocks as of now."""
+        with self.database.session(read_only=True) as session:
+            if (found := stories(session, [ticket_id], datetime.now(UTC)).get(ticket_id)) is None:
+                raise UnknownTicketError(f"there is no ticket {ticket_id}")
+            return found
 
     def events(self, ticket_id: str) -> list[Event]:
         """Everything recorded about the ticket, oldest record first."""

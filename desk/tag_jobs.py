@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -14,6 +15,7 @@ from desk.database import Database, DatabaseError
 from desk.intake import TAG, take_in
 from desk.jobs import Lease, NotNowError, Queued, Run, enqueue_many, settle
 from desk.ledger import Event, EventKind, append_many, lock
+from desk.stories import Story, stories
 from desk.tables import jobs, ticket_states, tickets
 from desk.tagging import Tagger, TaggerUnavailableError, TagLike, tag_data
 from desk.ticket import IncomingTicket, Received
@@ -27,36 +29,53 @@ AGAIN_AFTER = timedelta(seconds=30)
 SWEEP = 500  # jobs made per transaction
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A ticket to take in. ``at_once``: who takes it in tags it now and says so with `tagged_at_once`."""
+
+    incoming: IncomingTicket
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a delivery, and the ticket as it is stored."""
+
+    received: Received
+    story: Story
+
+
 class Intake:
     """Takes tickets in, each with the job that tags it; those that arrive at the same time in one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._receive = Combined(self._store, DatabaseError)
+        self._take = Combined(self._store, DatabaseError)
 
-    def receive(self, incoming: IncomingTicket, *, at_once: bool = False) -> Received:
+    def take(self, delivery: Delivery) -> Taken:
         """Store a ticket and its job in one transaction; when this returns both are on disk.
 
-        ``at_once``: the caller tags it now and says so with `tagged_at_once`; should it die in between, the job is
-        done by a worker a little later. Raises `DatabaseError`, with nothing stored.
+        Should who tags it at once die in between, a worker does the job a little later. Raises `DatabaseError`, with
+        nothing stored.
         """
-        return self._receive((incoming, at_once))
+        return self._take(delivery)
 
-    def _store(self, together: Sequence[tuple[IncomingTicket, bool]]) -> list[Received]:
+    def _store(self, together: Sequence[Delivery]) -> list[Taken]:
         # Two processes that store the same tickets in different orders would wait for each other.
-        order = sorted(range(len(together)), key=lambda place: _key(together[place][0]))
+        order = sorted(range(len(together)), key=lambda place: _key(together[place].incoming))
         asked = [together[place] for place in order]
 
-        def act(session: Session) -> list[Received]:
-            answers = take_in(session, [(incoming, ()) for incoming, _ in asked])
+        def act(session: Session) -> list[Taken]:
+            answers = take_in(session, [(delivery.incoming, ()) for delivery in asked])
             now = datetime.now(UTC)
             fresh = [
-                (answer.ticket_id, now + AT_ONCE_WITHIN if at_once else now)
-                for answer, (_, at_once) in zip(answers, asked, strict=True)
+                (answer.ticket_id, now + AT_ONCE_WITHIN if delivery.at_once else now)
+                for answer, delivery in zip(answers, asked, strict=True)
                 if not answer.duplicate
             ]
             enqueue_many(session, TAG, [Queued({"ticket_id": name}, name, after) for name, after in fresh])
-            return answers
+            told = stories(session, [answer.ticket_id for answer in answers], now)
+            return [Taken(answer, told[answer.ticket_id]) for answer in answers]
 
         stored = dict(zip(order, self._database.write(act), strict=True))
         return [stored[place] for place in range(len(together))]

@@ -36,7 +36,6 @@ from service import problems
 from service.identity import Access
 from service.limits import BodyLimit
 from service.pages import STATIC, page
-from service.receiving import Reception
 from service.routes import (
     access,
     chat,
@@ -112,7 +111,6 @@ def create_app(services: Services) -> FastAPI:
         description="Ticket tagging, suggestions, chat and reports for marketplace sellers.",
     )
     app.state.services = services
-    app.state.reception = Reception(services)
     app.state.access = Access.over(services.database)
     app.state.provider = _provider(settings)
     prepare_passwords()

@@ -38,9 +38,10 @@ def job_kinds(services: Services) -> tuple[JobKind, ...]:
         return services.tagger.tagger.model is not None
 
     chatwoot = chatwoot_bot(services)
+    rest = services.pace.rest_after
     return (
-        JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves),
-        JobKind(ROUTE, services.router.work, batch=ROUTE_BATCH),
+        JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves, rest_after=rest),
+        JobKind(ROUTE, services.router.work, batch=ROUTE_BATCH, rest_after=rest),
         schedule.job_kind(services.settings),
         *services.mail.job_kinds(),
         *([chatwoot.job_kind()] if chatwoot else ()),

@@ -82,7 +82,12 @@ class Settings(AccessSettings):
         description="When a serving process retrains, as a cron expression in UTC such as '0 3 1 1,4,7,10,11,12 *'; "
         "empty: never by itself.",
     )
-    threads: int = Field(0, ge=0, le=64, description="BLAS threads of the encoder; 0: as many as there are cores.")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="BLAS threads of encoder and models; 0: one while serving, as many as there are cores otherwise.",
+    )
 
     @field_validator("sites", "origins", mode="before")
     @classmethod

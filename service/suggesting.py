@@ -9,9 +9,10 @@ from typing import Any
 
 from classifier.features import feature_text
 from desk.earlier_contacts import earlier_contacts
-from desk.ledger import Decision, Event
+from desk.ledger import Decision
 from desk.order_table import ORDER_ID, OrderFacts, OrderSourceDownError
 from desk.sla.clock_table import StoredClock, clocks_by_ticket
+from desk.stories import Story
 from desk.ticket import TicketView
 from kb.content import known_marketplaces
 from service.wiring import Services
@@ -124,20 +125,21 @@ def state_json(view: TicketView, clocks: Sequence[StoredClock] | None = None) ->
 
 def ticket_json(services: Services, ticket_id: str) -> dict[str, Any]:
     """One ticket with its state, order facts and ledger."""
-    view = services.desk.ticket(ticket_id)
-    told = story_json(view, services.desk.events(ticket_id), clocks_of(services, [ticket_id])[ticket_id])
+    story = services.desk.story(ticket_id)
+    view, told = story.view, story_json(story)
     order = ask_order(services, view)
     return {**told, "facts": order_facts(services, view, order), **_beside(services, view, order)}
 
 
-def story_json(view: TicketView, events: Sequence[Event], clocks: Sequence[StoredClock]) -> dict[str, Any]:
+def story_json(story: Story) -> dict[str, Any]:
     """One ticket with its state, clocks and ledger."""
+    view = story.view
     ticket = {key: value for key, value in asdict(view.ticket).items() if value is not None}
     return {
         **ticket,
         "created_at": view.ticket.created_at.isoformat(),
         "received_at": view.ticket.received_at.isoformat(),
-        "state": state_json(view, clocks),
+        "state": state_json(view, story.clocks),
         "events": [
             {
                 "kind": str(event.kind),
@@ -146,6 +148,6 @@ def story_json(view: TicketView, events: Sequence[Event], clocks: Sequence[Store
                 "data": dict(event.data),
                 "seq": event.seq,
             }
-            for event in events
+            for event in story.events
         ],
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import Conversations
-from classifier.encoders import Encoder, UniversalEncoder
+from classifier.encoders import Encoder, UniversalEncoder, limit_blas
 from classifier.taxonomy import Taxonomy, starter_taxonomy
 from desk.database import Database, open_database
 from desk.inbox import Desk
@@ -30,9 +30,9 @@ from service.chat_clients import ChatClients, load_clients
 from service.current_model import CurrentTagger
 from service.indexing import ArticleSearch
 from service.mailbox import MailDesk, mail_desk
+from service.pace import Pace
 from service.served_macros import ServedMacros
 from service.settings import Settings
-from service.unhurried import Unhurried
 
 log = logging.getLogger("paretodesk.service")
 
@@ -56,7 +56,7 @@ class Services:
     router: Router
     teamwork: Teamwork
     webhooks: Mapping[str, Source] = field(default_factory=dict)
-    unhurried: Unhurried = field(default_factory=Unhurried)
+    pace: Pace = field(default_factory=Pace)
     mail: MailDesk = field(default_factory=MailDesk)
     clients: ChatClients = field(default_factory=ChatClients)
 
@@ -64,6 +64,11 @@ class Services:
     def index_problem(self) -> str | None:
         """Why articles are searched less well than they could be; None where they are not."""
         return self.articles.problem
+
+
+SERVING_THREADS = 1
+"""Of BLAS, while requests are answered too. On two busy cores a second one made the work of a ticket up to five times
+as long: BLAS threads spin while they wait for each other."""
 
 
 def encoder_of(settings: Settings) -> Encoder:
@@ -115,7 +120,11 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
     webhooks = load_sources(settings.webhooks) if settings.webhooks and serving else {}
     clients = load_clients(settings) if serving else ChatClients()
     mail = mail_desk(settings)
+    if serving and not settings.threads:
+        settings = settings.model_copy(update={"threads": SERVING_THREADS})
     with ExitStack() as stack:
+        if serving:
+            stack.enter_context(limit_blas(settings.threads))
         desk = stack.enter_context(open_desk(settings))
         encoder = encoder_of(settings)
         knowledge = KnowledgeBase.load(settings.content)

@@ -40,13 +40,17 @@ def _always() -> bool:
     return True
 
 
+def _no_rest(_worked: float) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """How jobs of a kind are done.
 
     ``handle`` gets up to ``batch`` of them at once. It ends them with `Run.finish`; those that it has not ended when
     it returns are done, when it raises they have failed (a batch is then tried one by one). While ``ready`` says no,
-    jobs of this kind wait.
+    jobs of this kind wait. ``rest_after`` is told how many seconds a batch took and says for how many to rest.
     """
 
     name: str
@@ -54,6 +58,7 @@ class JobKind:
     batch: int = 1
     lease: timedelta = LEASE
     ready: Callable[[], bool] = _always
+    rest_after: Callable[[float], float] = _no_rest
 
 
 class Run:

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,11 +150,13 @@ class Worker:
 
     def _work(self, kind: JobKind) -> None:
         while not self._stop.is_set():
-            done = 0
+            done, began = 0, time.monotonic()
             with _told(f"{kind.name} jobs were not done"):
                 done = self.work_once(kind) if kind.ready() else 0
-            if not done:
-                self._stop.wait(self._look_every)
+            rest = kind.rest_after(time.monotonic() - began)
+            if done < kind.batch:  # what trickles in is done by the batch, not one by one
+                rest = max(rest, self._look_every)
+            self._stop.wait(rest)
 
     def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():

@@ -145,10 +145,15 @@ class StoredClock:
 
 def clocks_by_ticket(database: Database, ticket_ids: Sequence[str], now: datetime) -> dict[str, list[StoredClock]]:
     """The stored clocks of each ticket: those that run first, by when they are due, then those that ended."""
+    with database.session(read_only=True) as session:
+        return clocks_in(session, ticket_ids, now)
+
+
+def clocks_in(session: Session, ticket_ids: Sequence[str], now: datetime) -> dict[str, list[StoredClock]]:
+    """`clocks_by_ticket` as ``session`` sees them."""
     found: dict[str, list[StoredClock]] = {ticket_id: [] for ticket_id in ticket_ids}
     query = sa.select(sla_clocks).where(sla_clocks.c.ticket_id.in_(ticket_ids))
-    with database.session(read_only=True) as session:
-        clocks = [_stored(row, now) for row in session.execute(query)]
+    clocks = [_stored(row, now) for row in session.execute(query)]
     for clock in sorted(clocks, key=_by_urgency):
         found[clock.ticket_id].append(clock)
     return found

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from desk.inbox import IncomingTicket
-from service.receiving import Reception
+from service.receiving import receipt
+from service.receiving import receive as take_in
 from service.routes.dependencies import ServicesDep, Who, allow
 from service.suggesting import suggestions_for, ticket_json
 
@@ -48,16 +49,10 @@ class TicketIn(BaseModel):
         return at
 
 
-def reception_of(request: Request) -> Reception:
-    """What takes tickets in for this application."""
-    reception: Reception = request.app.state.reception
-    return reception
-
-
 @router.post("", dependencies=[allow("tickets:deliver")], status_code=201)
 def receive(
     ticket: TicketIn,
-    reception: Annotated[Reception, Depends(reception_of)],
+    services: ServicesDep,
     who: Who,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
@@ -68,10 +63,10 @@ def receive(
     """
     data = ticket.model_dump()
     data["external_id"] = ticket.external_id or idempotency_key or str(uuid4())
-    received = reception.receive(IncomingTicket(**data))
+    taken = take_in(services, IncomingTicket(**data))
     # made here, in the thread pool: FastAPI would walk through the data on the thread that serves everybody
-    told = reception.receipt(received, whole="tickets:read" in who.permissions)
-    return JSONResponse(told, status_code=200 if received.duplicate else 201)
+    told = receipt(services, taken, whole="tickets:read" in who.permissions)
+    return JSONResponse(told, status_code=200 if taken.received.duplicate else 201)
 
 
 @router.get("/{ticket_id}", dependencies=[allow("tickets:read")])

@@ -3,10 +3,10 @@ import time
 
 import pytest
 
-from desk.combining import Combined
+from desk.combining import GATHERING, Combined
 from desk.intake import TAG
 from desk.jobs import jobs_in
-from desk.tag_jobs import Intake
+from desk.tag_jobs import Delivery, Intake
 
 
 def at_the_same_time(acts):
@@ -85,8 +85,8 @@ def test_a_group_is_no_larger_than_its_limit():
 
 def test_tickets_that_arrive_together_are_stored_once_each_with_one_job(desk, incoming):
     intake = Intake(desk.database)
-    deliveries = [lambda n=n: intake.receive(incoming(str(n % 15))) for n in range(45)]
-    answers = at_the_same_time(deliveries)
+    deliveries = [lambda n=n: intake.take(Delivery(incoming(str(n % 15)))) for n in range(45)]
+    answers = [taken.received for taken in at_the_same_time(deliveries)]
     assert sum(not answer.duplicate for answer in answers) == 15
     by_delivery = {}
     for number, answer in enumerate(answers):
@@ -94,3 +94,23 @@ def test_tickets_that_arrive_together_are_stored_once_each_with_one_job(desk, in
     assert desk.coverage().tickets == 15
     with desk.database.session(read_only=True) as session:
         assert sorted(job.key for job in jobs_in(session, kind=TAG)) == sorted(by_delivery.values())
+
+
+def test_after_a_group_of_several_the_next_one_gathers_and_a_lone_caller_waits_for_nobody():
+    groups = []
+
+    def together(asked):
+        groups.append(list(asked))
+        return list(asked)
+
+    combined = Combined(together, shared=OSError)
+    began = time.monotonic()
+    for n in range(20):
+        combined(n)
+    assert time.monotonic() - began < 20 * GATHERING / 2
+    assert groups == [[n] for n in range(20)]
+    groups.clear()
+    slow = Combined(lambda asked: (time.sleep(0.02), together(asked))[1], shared=OSError)
+    at_the_same_time([lambda n=n: [slow(n * 10 + again) for again in range(5)] for n in range(8)])
+    assert sum(map(len, groups)) == 40
+    assert max(map(len, groups)) == 8

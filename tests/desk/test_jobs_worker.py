@@ -11,7 +11,7 @@ from desk.intake import TAG, enqueue, first_time
 from desk.jobs import Chore, JobKind, NotNowError, Worker
 from desk.ledger import EventKind
 from desk.tables import deliveries, jobs
-from desk.tag_jobs import Intake, sweep, tag_tickets, tagged_at_once
+from desk.tag_jobs import Delivery, Intake, sweep, tag_tickets, tagged_at_once
 from desk.tagging import TaggerUnavailableError
 
 
@@ -152,13 +152,17 @@ def tag_kind(tagger):
     return JobKind(TAG, lambda run: tag_tickets(run, tagger), batch=64)
 
 
+def taken_in(desk, ticket, at_once=False):
+    return Intake(desk.database).take(Delivery(ticket, at_once)).received
+
+
 def kinds_of(desk, ticket_id: str) -> list[EventKind]:
     return [event.kind for event in desk.events(ticket_id)]
 
 
 def test_a_ticket_and_its_job_come_in_together_and_the_job_tags_it_once(desk, incoming, tag_kind, states):
-    first = Intake(desk.database).receive(incoming())
-    again = Intake(desk.database).receive(incoming())
+    first = taken_in(desk, incoming())
+    again = taken_in(desk, incoming())
     assert (again.ticket_id, again.duplicate) == (first.ticket_id, True)
     assert states() == {"queued": 1}
     worker = Worker(desk.database, [])
@@ -169,12 +173,12 @@ def test_a_ticket_and_its_job_come_in_together_and_the_job_tags_it_once(desk, in
 
 
 def test_who_tags_at_once_keeps_the_worker_away_and_the_other_way_round(desk, incoming, tag, tag_kind, states):
-    ours = Intake(desk.database).receive(incoming("1"), at_once=True).ticket_id
+    ours = taken_in(desk, incoming("1"), at_once=True).ticket_id
     worker = Worker(desk.database, [])
     assert worker.work_once(tag_kind) == 0
     assert tagged_at_once(desk.database, ours, tag())
     assert states() == {"done": 1}
-    theirs = Intake(desk.database).receive(incoming("2")).ticket_id
+    theirs = taken_in(desk, incoming("2")).ticket_id
     assert worker.work_once(tag_kind) == 1
     assert not tagged_at_once(desk.database, theirs, tag("refund_status"))
     assert kinds_of(desk, theirs) == [EventKind.RECEIVED, EventKind.TAGGED]
@@ -182,7 +186,7 @@ def test_who_tags_at_once_keeps_the_worker_away_and_the_other_way_round(desk, in
 
 
 def test_a_reason_that_a_person_chose_meanwhile_stays_alone(desk, incoming, tag_kind):
-    ticket_id = Intake(desk.database).receive(incoming()).ticket_id
+    ticket_id = taken_in(desk, incoming()).ticket_id
     desk.correct_tag(ticket_id, "refund_status", "agent:anna")
     Worker(desk.database, []).work_once(tag_kind)
     assert kinds_of(desk, ticket_id) == [EventKind.RECEIVED, EventKind.RETAGGED]
@@ -193,7 +197,7 @@ def test_without_a_tagger_jobs_wait_and_lose_no_attempt(desk, incoming):
         def tag_many(self, texts):
             raise TaggerUnavailableError("no model: run paretodesk train")
 
-    Intake(desk.database).receive(incoming())
+    taken_in(desk, incoming())
     Worker(desk.database, []).work_once(JobKind(TAG, lambda run: tag_tickets(run, Away()), batch=64))
     with desk.database.session(read_only=True) as session:
         row = session.execute(sa.select(jobs)).one()
@@ -209,3 +213,24 @@ def test_tickets_without_a_job_are_swept_up_once(desk, incoming, tag_kind, tag):
     assert sweep(desk.database, timedelta()) == 0
     assert Worker(desk.database, []).work_once(tag_kind) == 3
     assert {desk.ticket(ticket_id).state.reason for ticket_id in waiting} == {"tracking_update"}
+
+
+def test_jobs_that_trickle_in_are_done_by_the_batch_and_a_kind_may_rest(desk):
+    batches, told = [], []
+
+    def rest_after(worked):
+        told.append(worked)
+        return 0.0
+
+    kind = JobKind("greet", lambda run: batches.append(len(run.leases)), batch=10, rest_after=rest_after)
+    with Worker(desk.database, [kind], look_every=0.2):
+        for n in range(12):
+            desk.database.write(lambda session, n=n: enqueue(session, "greet", {"n": n}))
+            time.sleep(0.02)
+        until = time.monotonic() + 10
+        while sum(batches) < 12 and time.monotonic() < until:
+            time.sleep(0.02)
+    assert sum(batches) == 12
+    assert len(batches) <= 6
+    assert len(told) >= len(batches)
+    assert all(worked >= 0 for worked in told)

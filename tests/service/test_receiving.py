@@ -21,8 +21,8 @@ from desk.tables import jobs
 from kb.content import STARTER_CONTENT
 from service.app import create_app
 from service.job_kinds import working
+from service.pace import REST, RUSH, Pace
 from service.settings import Settings, load_settings
-from service.unhurried import Unhurried
 from service.wiring import Services, open_services
 
 
@@ -100,7 +100,7 @@ def test_a_key_that_may_only_deliver_reads_nothing_of_the_ticket(bare):
 
 
 def test_in_a_rush_tickets_are_accepted_untagged_and_the_worker_tags_them_in_batches(bare, small_tagger):
-    serving = dataclasses.replace(bare, tagger=FixedTagger(small_tagger), unhurried=Unhurried(0, 0))
+    serving = dataclasses.replace(bare, tagger=FixedTagger(small_tagger), pace=Pace(0, 0))
     client = client_of(serving)
     ids = []
     for number in range(20):
@@ -196,9 +196,24 @@ def test_a_locked_database_is_a_503_problem(bare_settings, monkeypatch):
 
 def test_tickets_are_tagged_at_once_up_to_a_rate():
     now = 0.0
-    unhurried = Unhurried(per_second=10, burst=3, clock=lambda: now)
-    assert [unhurried() for _ in range(5)] == [True, True, True, False, False]
+    pace = Pace(per_second=10, burst=3, clock=lambda: now)
+    assert [pace.time_to_tag() for _ in range(5)] == [True, True, True, False, False]
     now = 0.25
-    assert [unhurried() for _ in range(4)] == [True, True, False, False]
+    assert [pace.time_to_tag() for _ in range(4)] == [True, True, False, False]
     now = 100.0
-    assert [unhurried() for _ in range(5)] == [True, True, True, False, False]
+    assert [pace.time_to_tag() for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_in_a_rush_nothing_is_tagged_at_once_and_the_background_rests_until_it_is_over():
+    now = 0.0
+    pace = Pace(clock=lambda: now)
+    for number in range(1_200):
+        now = number / 200
+        at_once = pace.time_to_tag()
+    assert pace.rate == pytest.approx(200, rel=0.1)
+    assert not at_once
+    assert pace.rest_after(0.5) == REST * 0.5
+    now += 10
+    assert pace.rate < RUSH
+    assert pace.rest_after(0.5) == 0
+    assert pace.time_to_tag()
