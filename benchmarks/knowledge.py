@@ -17,12 +17,13 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks import machine, refuse_slow_blas
-from classifier.encoders import UniversalEncoder
+from benchmarks import arguments, machine, refuse_slow_blas
+from classifier.encoders import UniversalEncoder, limit_blas
 from classifier.features import feature_text
 from kb.content import STARTER_CONTENT
 from kb.index import KnowledgeIndex
 from kb.knowledge import KnowledgeBase
+from service.wiring import SERVING_THREADS
 
 RESULTS = Path(__file__).parent / "results" / "knowledge.json"
 SAMPLE = Path(__file__).parent.parent / "desk" / "sample" / "tickets.csv"
@@ -35,16 +36,21 @@ FACTS = {"agent.name": "Anna", "shop.name": "Our shop", "order.id": "403-1234567
 def main() -> None:
     """Measure, print and write the figures."""
     refuse_slow_blas()
+    parser = arguments("suggestions beside a ticket, and filling the index", RESULTS)
+    parser.add_argument("--suggesting", type=int, default=SUGGESTING, help="articles while suggesting")
+    parser.add_argument("--syncing", type=int, default=SYNCING, help="articles to fill the index with")
+    asked = parser.parse_args()
     encoder = UniversalEncoder()
     figures: dict[str, object] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        multiply(root / "suggesting", SUGGESTING)
+        multiply(root / "suggesting", asked.suggesting)
         knowledge = KnowledgeBase.load(root / "suggesting")
         with KnowledgeIndex.open(root / "index", encoder) as index:
             knowledge.sync(index)
-            figures["suggestions"] = _suggestions(knowledge)
-        multiply(root / "syncing", SYNCING)
+            with limit_blas(SERVING_THREADS):
+                figures["suggestions"] = {"articles": asked.suggesting, **_suggestions(knowledge)}
+        multiply(root / "syncing", asked.syncing)
         start = time.perf_counter()
         knowledge = KnowledgeBase.load(root / "syncing")
         loaded = time.perf_counter()
@@ -54,13 +60,13 @@ def main() -> None:
             knowledge.sync(index)
             again = time.perf_counter()
         figures["sync"] = {
-            "articles": SYNCING,
+            "articles": asked.syncing,
             "passages": len(knowledge.passages),
             "load_seconds": round(loaded - start, 1),
             "index_seconds": round(synced - loaded, 1),
             "unchanged_seconds": round(again - synced, 1),
         }
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    asked.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
 
@@ -110,7 +116,6 @@ def _suggestions(knowledge: KnowledgeBase) -> dict[str, object]:
         empty += not found.passages
     cuts = statistics.quantiles(times[20:], n=100)
     return {
-        "articles": SUGGESTING,
         "passages": len(knowledge.passages),
         "p50_ms": round(cuts[49], 2),
         "p99_ms": round(cuts[98], 2),

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import machine, refuse_slow_blas
+from benchmarks import arguments, machine, refuse_slow_blas
 from classifier.encoders import UniversalEncoder, cores_at_hand
 from classifier.taxonomy import starter_taxonomy
 from models.registry import Registry
@@ -33,6 +33,7 @@ FIGURES = {"median": statistics.median, "min": min, "max": max}
 def main() -> None:
     """Measure, print and write the figures."""
     refuse_slow_blas()
+    asked = arguments("one ticket, and tickets in bulk", RESULTS).parse_args()
     settings = load_settings()
     tagger = CurrentTagger(
         Registry(settings.models_store), settings.signing_key, UniversalEncoder(), starter_taxonomy()
@@ -63,7 +64,7 @@ def main() -> None:
             for jobs, r in rates.items()
         },
     }  # fmt: skip
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    asked.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
 

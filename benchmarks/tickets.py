@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import arguments, machine
 from classifier.calibration import expected_calibration_error
 from classifier.encoders import UniversalEncoder
 from classifier.tagger import Tagger
@@ -32,6 +32,7 @@ SHOWN_CONFUSIONS = 10
 
 def main() -> None:
     """Measure, print and write the figures."""
+    asked = arguments("quality on tickets that the corpus never saw", RESULTS).parse_args()
     settings = load_settings()
     current = CurrentTagger(
         Registry(settings.models_store), settings.signing_key, UniversalEncoder(), starter_taxonomy()
@@ -49,7 +50,7 @@ def main() -> None:
             if isinstance(part, dict)
         },
     }
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    asked.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
 

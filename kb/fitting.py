@@ -19,7 +19,8 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from kb.questions import Question
-from kb.search import LOOKED_AT, HybridSearch, SearchResult
+from kb.search import LOOKED_AT, HybridSearch
+from kb.search_result import SearchResult
 from kb.search_settings import Coefficients, Profile, Profiles, SearchSettings, Weights
 
 FEWEST = 40

@@ -21,7 +21,8 @@ from kb.macros import Macro, load_macros
 from kb.policy import PolicyContext
 from kb.questions import Part, Question, load_questions, of_part, unknown_articles
 from kb.reach import questions_without_article, unreached_articles
-from kb.search import HybridSearch, SearchResult
+from kb.search import HybridSearch
+from kb.search_result import SearchResult
 from kb.search_settings import SearchSettings, starter_search_settings
 from kb.suggestions import MacroSource, Suggester, Suggestions
 
@@ -139,6 +140,7 @@ class KnowledgeBase:
         self._use(HybridSearch(self.passages, None, None, self.search_settings))
 
     def _use(self, search: HybridSearch) -> None:
+        search.prepare()
         with self._changing:
             self._search = search
             self._suggester = Suggester(self._serving, search)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import bm25s
 import numpy as np
@@ -56,11 +56,15 @@ class LexicalIndex:
         possible = sum(self._best.get(word, self._rarest) for word in words)
         return np.asarray(self._index.get_scores(known) / possible, dtype=np.float32)
 
-    def terms(self, question: str, row: int) -> tuple[str, ...]:
-        """The words of ``question``, folded and whole, that the text in ``row`` has too."""
+    def spoken(self, question: str) -> dict[str, str]:
+        """The words of ``question``, folded and whole, each with the form in which `terms` looks for it."""
         words = dict.fromkeys(_WORD.findall(fold(question)))
+        return {word: word if is_code(word) else word[: self._stem_length] for word in words}
+
+    def terms(self, spoken: Mapping[str, str], row: int) -> tuple[str, ...]:
+        """Those of the words ``spoken`` that the text in ``row`` has too."""
         has = self._words[row]
-        return tuple(word for word in words if (word if is_code(word) else word[: self._stem_length]) in has)
+        return tuple(word for word, form in spoken.items() if form in has)
 
     def rare_codes(self, question: str, at_most: int) -> bool:
         """Whether the question has a code that some text has, but at most ``at_most`` of them."""

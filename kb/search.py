@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from kb.asked import AskedQuestions, Resemblance
 from kb.content import ANY_MARKETPLACE
 from kb.questions import Question
 from kb.scope import Scope
-from kb.search_settings import Profile, SearchSettings, Weights, starter_search_settings
+from kb.search_result import Parts, SearchResult
+from kb.search_settings import Profile, SearchSettings, starter_search_settings
 from kb.shelf import Evidence, Shelf, language_free, margins
 
 LOOKED_AT = 50
@@ -23,80 +23,8 @@ LOOKED_AT = 50
 
 RECENT = 256
 """Questions whose vectors are kept, half a megabyte."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Why a result stands where it stands."""
-
-    cosine: float
-    """Between question and passage, -1..1; 0 while there are no vectors."""
-    asked: float | None
-    """The best cosine of a known question that the article answers; None where no questions are known."""
-    lexical: float
-    """Share of the question's words, weighed by rarity, that the passage has, 0..1."""
-    terms: tuple[str, ...]
-    """The words of the question that the passage has."""
-    weights: Weights
-    margin: float
-    """Its score without words less the best such score of any other article, in its own or the fallback language."""
-    unanswered: float
-    """The best cosine of a known question that no article answers, less ``asked``; 0 where none is known."""
-    scope: Scope
-    passages: int
-    """How many passages the scope's filters left."""
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """One passage that may answer the question."""
-
-    passage: Passage
-    score: float
-    probability: float
-    """That the passage answers the question, 0..1."""
-    fallback: str | None
-    """The language answered in where the question's own had no answer, else None."""
-    parts: Parts
-
-    @property
-    def passage_score(self) -> float:
-        """The score by the passage's own evidence, without that of its article: comparable within one article."""
-        weights = self.parts.weights
-        own = weights.dense * self.parts.cosine + weights.lexical * self.parts.lexical
-        return own / ((weights.dense + weights.lexical) or 1.0)
-
-    def to_json(self, explain: bool = False) -> dict[str, Any]:
-        """The public form; `explain` adds the parts of score and probability."""
-        data: dict[str, Any] = {
-            "article": self.passage.article,
-            "reason": self.passage.reason,
-            "locale": self.passage.locale,
-            "title": self.passage.title,
-            "heading": self.passage.heading,
-            "passage": self.passage.text,
-            "score": round(self.score, 4),
-            "probability": round(self.probability, 4),
-            "fallback": self.fallback,
-        }
-        if explain:
-            parts = self.parts
-            data["explain"] = {
-                "cosine": round(parts.cosine, 4),
-                "asked": None if parts.asked is None else round(parts.asked, 4),
-                "lexical": round(parts.lexical, 4),
-                "terms": list(parts.terms),
-                "weights": {name: round(weight, 4) for name, weight in parts.weights.model_dump().items()},
-                "margin": round(parts.margin, 4),
-                "unanswered": round(parts.unanswered, 4),
-                "filters": {
-                    "locale": parts.scope.locale,
-                    "audience": parts.scope.audience.value,
-                    "marketplace": parts.scope.marketplace,
-                    "passages": parts.passages,
-                },
-            }
-        return data
+GATHERED = 16
+"""Questions in a scope whose evidence is kept; with 20,000 passages each is a quarter of a megabyte."""
 
 
 class HybridSearch:
@@ -122,8 +50,17 @@ class HybridSearch:
         self._asked = AskedQuestions(known, self._encoder) if known and self._encoder else None
         self._marketplaces = {marketplace for passage in passages for marketplace in passage.marketplace}
         self._shelves: dict[Scope, Shelf] = {}
+        self._by_content: dict[tuple[int, ...], Shelf] = {}
         # A ticket is searched for its reason, then in general, and again when an agent opens it.
         self._vector_of = lru_cache(RECENT)(self._encoded)
+        self._gathered = lru_cache(GATHERED)(self._gather)
+
+    def prepare(self) -> None:
+        """Make every shelf now, so that nobody's first question waits for it."""
+        for locale in {passage.locale for passage in self._passages}:
+            for audience in Audience:
+                for marketplace in (None, ANY_MARKETPLACE, *self._marketplaces):
+                    self._shelf(Scope(locale, audience, marketplace))
 
     @property
     def profile(self) -> Profile:
@@ -146,9 +83,8 @@ class HybridSearch:
 
         Where the question's language has no answer, the fallback language's is given and says so.
         """
-        vector = self.encode(question)
         for language in dict.fromkeys((locale, self.settings.fallback_locale)):
-            ranked = self._ranked(question, vector, Scope(language, audience, marketplace), language != locale)
+            ranked = self._ranked(question, Scope(language, audience, marketplace), language != locale)
             answers = [result for result in ranked if result.probability >= self.settings.answer_from]
             if answers:
                 return answers[:k]
@@ -168,10 +104,9 @@ class HybridSearch:
 
         Empty where neither the language nor the fallback language has an article for the reason.
         """
-        vector = self.encode(question)
         for language in dict.fromkeys((locale, self.settings.fallback_locale)):
             scope = Scope(language, audience, marketplace)
-            if found := self._ranked(question, vector, scope, language != locale, reason):
+            if found := self._ranked(question, scope, language != locale, reason):
                 return found[:k]
         return []
 
@@ -190,14 +125,12 @@ class HybridSearch:
         ``without`` is the id of a known question that is not to be known, because it is the one that is asked.
         """
         scope = Scope(locale, audience, marketplace)
-        return self._ranked(question, self.encode(question), scope, fallback=False, without=without)[:k]
+        return self._ranked(question, scope, fallback=False, without=without)[:k]
 
     def evidence(self, question: str, locale: str, without: str | None = None) -> tuple[tuple[str, ...], Evidence]:
         """The article of each passage for customers of ``locale``, and what speaks for it; for fitting."""
-        shelf = self.shelf_of(locale)
-        vector = self.encode(question)
-        evidence = shelf.evidence(question[: self.settings.query_characters], vector, self._resembled(vector, without))
-        return tuple(passage.article for passage in shelf.passages), evidence
+        _, evidence = self._gather(question[: self.settings.query_characters], Scope(locale), without)
+        return tuple(passage.article for passage in self.shelf_of(locale).passages), evidence
 
     def shelf_of(self, locale: str) -> Shelf:
         """What customers who write in ``locale`` may read, wherever they bought."""
@@ -216,13 +149,14 @@ class HybridSearch:
         vector.setflags(write=False)
         return vector
 
-    def _resembled(self, vector: Vectors | None, without: str | None) -> Resemblance | None:
-        return self._asked.resemblance(vector, without) if self._asked and vector is not None else None
+    def _gather(self, question: str, scope: Scope, without: str | None = None) -> tuple[Resemblance | None, Evidence]:
+        vector = self.encode(question)
+        asked = self._asked.resemblance(vector, without) if self._asked and vector is not None else None
+        return asked, self._shelf(scope).evidence(question, vector, asked)
 
     def _ranked(
         self,
         question: str,
-        vector: Vectors | None,
         scope: Scope,
         fallback: bool,
         reason: str | None = None,
@@ -232,19 +166,16 @@ class HybridSearch:
         shelf = self._shelf(scope)
         if not shelf.passages or not question:
             return []
-        asked = self._resembled(vector, without)
-        evidence = shelf.evidence(question, vector, asked)
+        asked, evidence = self._gathered(question, scope, without)
         profile = self.profile
         weights = profile.weights
         if shelf.lexical.rare_codes(question, self.settings.rare_in_passages):
             weights = weights.with_lexical(self.settings.lexical_with_code)
         scores = evidence.score(weights.dense, weights.asked, weights.lexical)
-        leads = self._margins(shelf, evidence, question, vector, asked, scope)
-        order = [
-            row for row in np.argsort(-scores, kind="stable") if reason is None or shelf.passages[row].reason == reason
-        ]
+        leads = self._margins(shelf, evidence, question, scope, without)
+        spoken = shelf.lexical.spoken(question)
         results = []
-        for row in order[:LOOKED_AT]:
+        for row in shelf.in_order(scores, reason)[:LOOKED_AT]:
             resembled = None if asked is None else float(evidence.asked[row])
             unanswered = 0.0
             if asked is not None and asked.unanswered is not None:
@@ -253,7 +184,7 @@ class HybridSearch:
                 cosine=float(evidence.cosines[row]),
                 asked=resembled,
                 lexical=float(evidence.lexical[row]),
-                terms=shelf.lexical.terms(question, row),
+                terms=shelf.lexical.terms(spoken, row),
                 weights=weights,
                 margin=float(leads[row]),
                 unanswered=unanswered,
@@ -272,9 +203,8 @@ class HybridSearch:
         shelf: Shelf,
         evidence: Evidence,
         question: str,
-        vector: Vectors | None,
-        asked: Resemblance | None,
         scope: Scope,
+        without: str | None,
     ) -> np.ndarray:
         """By meaning, which is comparable between languages; by words where there is nothing else."""
         weights = self.profile.weights
@@ -284,19 +214,22 @@ class HybridSearch:
         dense, known = weights.dense / meaning, weights.asked / meaning
         rival = rival_scores = None
         if scope.locale != self.settings.fallback_locale:
-            rival = self._shelf(replace(scope, locale=self.settings.fallback_locale))
+            beside = replace(scope, locale=self.settings.fallback_locale)
+            rival = self._shelf(beside)
             if rival.passages:
-                rival_scores = rival.evidence(question, vector, asked).score(dense, known, 0.0)
+                rival_scores = self._gathered(question, beside, without)[1].score(dense, known, 0.0)
         return margins(shelf, evidence.score(dense, known, 0.0), rival, rival_scores)
 
     def _shelf(self, scope: Scope) -> Shelf:
         if scope.marketplace is not None and scope.marketplace not in self._marketplaces:
             scope = Scope(scope.locale, scope.audience, ANY_MARKETPLACE)
         if scope not in self._shelves:
-            passages = [passage for passage in self._passages if scope.admits(passage)]
-            shelf = Shelf(passages, self._vectors, self.settings.stem_length)
-            if not passages:
+            rows = tuple(row for row, passage in enumerate(self._passages) if scope.admits(passage))
+            if not rows:
                 # Not kept: callers choose the locale, and the shelf of an unknown one must not pile up.
-                return shelf
-            self._shelves[scope] = shelf
+                return Shelf((), self._vectors, self.settings.stem_length)
+            if rows not in self._by_content:  # most scopes of a language admit the same passages
+                passages = [self._passages[row] for row in rows]
+                self._by_content[rows] = Shelf(passages, self._vectors, self.settings.stem_length)
+            self._shelves[scope] = self._by_content[rows]
         return self._shelves[scope]

@@ -15,6 +15,8 @@ from kb.asked import Resemblance
 from kb.lexical import LexicalIndex
 
 Scores = NDArray[np.float32]
+Rows = NDArray[np.intp]
+NO_ROWS: Rows = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,13 @@ class Shelf:
     def __init__(self, passages: Sequence[Passage], vectors: Mapping[str, Vectors] | None, stem_length: int) -> None:
         self.passages = tuple(passages)
         self.articles = tuple(dict.fromkeys(passage.article for passage in passages))
-        rows = {article: row for row, article in enumerate(self.articles)}
-        self.article_of = np.array([rows[passage.article] for passage in passages], dtype=np.intp)
+        self._rows = {article: row for row, article in enumerate(self.articles)}
+        self.article_of = np.array([self._rows[passage.article] for passage in passages], dtype=np.intp)
         """Row in `articles` of each passage."""
+        reasons = np.array([passage.reason for passage in passages], dtype=object)
+        self._of_reason = {reason: np.flatnonzero(reasons == reason) for reason in set(reasons)}
         self.lexical = LexicalIndex([passage.searchable for passage in passages], stem_length)
+        self._places: dict[Shelf, Rows] = {}
         self._vectors: Vectors | None = None
         if vectors is not None and passages:
             self._vectors = np.ascontiguousarray(np.stack([vectors[passage.id] for passage in passages]))
@@ -55,9 +60,22 @@ class Shelf:
         resembled = nothing
         if asked is not None:
             best = self.best_of_each(cosines)
-            by_article = [asked.by_article.get(article, best[row]) for row, article in enumerate(self.articles)]
-            resembled = np.array(by_article, dtype=np.float32)[self.article_of]
+            for article, cosine in asked.by_article.items():
+                if (row := self._rows.get(article)) is not None:
+                    best[row] = cosine
+            resembled = best[self.article_of]
         return Evidence(cosines, resembled, self.lexical.scores(question))
+
+    def in_order(self, scores: Scores, reason: str | None = None) -> Rows:
+        """Rows of the passages, of a ``reason`` or all, best first; equal ones in the order of `passages`."""
+        rows = np.arange(len(self.passages)) if reason is None else self._of_reason.get(reason, NO_ROWS)
+        return np.asarray(rows[np.argsort(-scores[rows], kind="stable")])
+
+    def places_in(self, other: Shelf) -> Rows:
+        """Row in ``other`` of each of `articles`, -1 for one that it has not."""
+        if other not in self._places:
+            self._places[other] = np.array([other._rows.get(article, -1) for article in self.articles], dtype=np.intp)
+        return self._places[other]
 
     def best_of_each(self, scores: Scores) -> Scores:
         """The best of ``scores`` (one per passage) of each article, float32 (articles,)."""
@@ -94,12 +112,16 @@ def margins(shelf: Shelf, scores: Scores, rival: Shelf | None, rival_scores: Sco
     A rival shelf is the same scope in the fallback language: without it the only German article would have no rival
     and seem to answer every German question.
     """
-    best = dict(zip(shelf.articles, shelf.best_of_each(scores).tolist(), strict=True))
+    best = own = shelf.best_of_each(scores)
     if rival is not None and rival_scores is not None:
-        for article, score in zip(rival.articles, rival.best_of_each(rival_scores).tolist(), strict=True):
-            best[article] = max(score, best.get(article, -np.inf))
-    (first, highest), *others = sorted(best.items(), key=lambda item: -item[1])
-    if not others:
+        theirs, places = rival.best_of_each(rival_scores), rival.places_in(shelf)
+        own = own.copy()
+        np.maximum.at(own, places[places >= 0], theirs[places >= 0])
+        best = np.concatenate([own, theirs[places < 0]])
+    if len(best) < 2:
         return np.zeros(len(scores), dtype=np.float32)
-    against = np.array([others[0][1] if article == first else highest for article in shelf.articles], dtype=np.float32)
+    first = int(best.argmax())
+    against = np.full(len(own), best[first], dtype=np.float32)
+    if first < len(against):
+        against[first] = np.delete(best, first).max()
     return np.asarray(scores - against[shelf.article_of], dtype=np.float32)

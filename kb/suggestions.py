@@ -14,7 +14,8 @@ from kb.placeholders import FactType, Vocabulary, as_day, fact_key, starter_voca
 from kb.policy import PolicyContext, Violation, check_rendered
 from kb.policy.rules import STRICTEST
 from kb.rendering import Missing, render
-from kb.search import HybridSearch, SearchResult
+from kb.search import HybridSearch
+from kb.search_result import SearchResult
 from kb.usefulness import Usefulness, expected_resolution
 
 

@@ -16,7 +16,7 @@ from kb.articles import Audience
 from kb.health import Level
 from kb.knowledge import KnowledgeBase
 from kb.policy import check_file, marketplaces
-from kb.search import SearchResult
+from kb.search_result import SearchResult
 from service.commands import articles
 from service.console_output import out, print_json, progress_bar
 from service.indexing import open_index, own_index
