@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from bot.decision import DecisionSettings, starter_decision
 from bot.order_details import stated_order
+from bot.spoken_words import count_words
 from bot.turn import Said
+from kb.articles import Audience, Passage
 from kb.content import ANY_MARKETPLACE
 from kb.knowledge import KnowledgeBase, KnowledgeNotSyncedError
 from kb.placeholders import fact_key
+from kb.search_result import SearchResult
 
 log = logging.getLogger("paretodesk.bot")
 
@@ -43,17 +46,54 @@ class Answers:
         self._knowledge = knowledge
         self._settings = settings or starter_decision()
 
-    def passage(
-        self, question: str, reason: str, locale: str, threshold: float, said: Collection[str] = ()
-    ) -> Said | None:
-        """The passage of ``reason`` that most probably answers, from ``threshold`` on and not yet ``said``."""
-        found = self.nearest(question, reason, locale, said)
+    def passage(self, question: str, reason: str, locale: str, threshold: float) -> Said | None:
+        """The passage of ``reason`` that most probably answers, from ``threshold`` on."""
+        found = self.nearest(question, reason, locale)
         return found[0] if found and found[1] >= threshold else None
 
     def nearest(
-        self, question: str, reason: str, locale: str, said: Collection[str] = (), *, without: str | None = None
+        self, question: str, reason: str, locale: str, *, without: str | None = None
     ) -> tuple[Said, float] | None:
         """What would be said, and the probability that it answers; ``without`` a question that search knows."""
+        candidates = [one for one in self._ranked(question, reason, locale, without) if one.passage.reason == reason]
+        best = max(candidates, key=lambda result: result.probability, default=None)
+        if best is None:
+            return None
+        # An article opens with the answer to the commonest form of its question: a section must be clearly nearer.
+        opening = next((r for r in candidates if r.passage.id == f"{locale}/{best.passage.article}#1"), None)
+        short = count_words(question) < self._settings.min_section_words
+        if opening and (short or opening.passage_score > best.passage_score - self._settings.opening_lead):
+            return _said(opening.passage), best.probability
+        return _said(best.passage), best.probability
+
+    def agreement(self, question: str, reason: str, locale: str, *, without: str | None = None) -> float:
+        """How probably ``reason`` is what ``question`` is about, judged by search alone: the probability of the best
+        passage of all, where it is one of this reason, else 0.
+        """
+        ranked = self._ranked(question, reason, locale, without)
+        best = max(ranked, key=lambda result: result.probability, default=None)
+        return best.probability if best and best.passage.reason == reason else 0.0
+
+    def sections(self, question: str, reason: str, locale: str, k: int) -> tuple[Passage, ...]:
+        """The ``k`` passages of ``reason`` that are nearest to the question, nearest first, however far they are."""
+        try:
+            found = self._knowledge.hybrid.of_reason(
+                question, reason, locale, marketplace=self._marketplace(reason), k=_RANKED
+            )
+        except KnowledgeNotSyncedError as error:
+            log.warning("nothing can be answered: %s", error)
+            return ()
+        own = [result for result in found if result.passage.locale == locale]
+        return tuple(result.passage for result in sorted(own, key=lambda result: -result.passage_score)[:k])
+
+    def section(self, name: str, reason: str, locale: str) -> Said | None:
+        """The section ``article#number`` of ``reason``; None where there is none that may be said."""
+        wanted = f"{locale}/{name}"
+        found = (one for one in self._knowledge.passages if one.id == wanted and one.reason == reason)
+        passage = next(found, None)
+        return _said(passage) if passage and passage.audience is Audience.CUSTOMER else None
+
+    def _ranked(self, question: str, reason: str, locale: str, without: str | None) -> list[SearchResult]:
         marketplace = self._marketplace(reason)
         try:
             ranked = self._knowledge.hybrid.ranked(
@@ -61,24 +101,8 @@ class Answers:
             )
         except KnowledgeNotSyncedError as error:
             log.warning("nothing can be answered: %s", error)
-            return None
-        candidates = [
-            result
-            for result in ranked
-            if result.passage.reason == reason
-            and result.passage.locale == locale
-            and f"{ARTICLE_PREFIX}{result.passage.id}" not in said
-        ]
-        best = max(candidates, key=lambda result: result.probability, default=None)
-        if best is None:
-            return None
-        # An article opens with the answer to the commonest form of its question: a section must be clearly nearer.
-        opening = next((r for r in candidates if r.passage.id == f"{locale}/{best.passage.article}#1"), None)
-        if opening and opening.passage_score > best.passage_score - self._settings.opening_lead:
-            return Said(opening.passage.markdown, f"{ARTICLE_PREFIX}{opening.passage.id}"), best.probability
-        # Its heading is the question that a section answers; without it a short answer hangs in the air.
-        section = f"**{best.passage.heading}**\n\n{best.passage.markdown}"
-        return Said(section, f"{ARTICLE_PREFIX}{best.passage.id}"), best.probability
+            return []
+        return [result for result in ranked if result.passage.locale == locale]
 
     def macro(self, question: str, reason: str, facts: Mapping[str, object], locale: str) -> Filled:
         """The first locked macro of ``reason`` that ``facts`` fill completely and that passes the policy check.
@@ -114,3 +138,15 @@ class Answers:
 
     def _marketplace(self, reason: str) -> str:
         return self._settings.marketplace_of_reason.get(reason, ANY_MARKETPLACE)
+
+
+def is_opening(said: Said) -> bool:
+    """Whether an article's first passage is said, which answers the commonest form of its question."""
+    return said.source.startswith(ARTICLE_PREFIX) and said.source.endswith("#1")
+
+
+def _said(passage: Passage) -> Said:
+    source = f"{ARTICLE_PREFIX}{passage.id}"
+    opening = Said(passage.markdown, source)
+    # Its heading is the question that a section answers; without it a short answer hangs in the air.
+    return opening if is_opening(opening) else replace(opening, text=f"**{passage.heading}**\n\n{passage.markdown}")

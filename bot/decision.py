@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.autonomy import Level, starting_level
+from bot.requests import Request
 from classifier.datafile import load_yaml
 from classifier.guard import UNAVAILABLE_RULE
 from classifier.tagger import Tag
@@ -48,7 +49,11 @@ class DecisionSettings(BaseModel):
     passage_threshold: float = Field(ge=0, le=1)
     passage_threshold_chosen: float = Field(ge=0, le=1)
     certificate: Certificate | None = None
+    agreed_threshold: float = Field(ge=0, le=1)
+    agreed_tag: float = Field(ge=0, le=1)
     opening_lead: float = Field(ge=0, le=1)
+    min_section_words: int = Field(ge=0)
+    max_sections: int = Field(ge=0, le=6)
     macros_for_people: frozenset[str]
     marketplace_of_reason: dict[str, str] = {}
     amazon_reasons: frozenset[str] = frozenset()
@@ -56,6 +61,7 @@ class DecisionSettings(BaseModel):
     max_options: int = Field(ge=0, le=5)
     min_option_probability: float = Field(ge=0, le=1)
     min_further_probability: float = Field(ge=0, le=1)
+    min_joined_probability: float = Field(ge=0, le=1)
     order_reasons: frozenset[str]
     order_reasons_if_named: frozenset[str] = frozenset()
     max_order_prompts: int = Field(ge=1)
@@ -199,6 +205,42 @@ class Decision:
             return ()
         probable = {also.id for also in tag.secondary if also.probability >= self.settings.min_further_probability}
         return tuple(also for also in self.further(tag, reason) if also in probable)
+
+    def asked(self, requests: Sequence[Request], reason: str) -> tuple[str, ...]:
+        """What else the parts of a message ask for: surely, or as something further by their first word.
+
+        Beside a reason that no part asks for, the others are pieces of the same concern.
+        """
+        silent = self.settings.thanks_reasons | self.settings.close_reasons | {OTHER}
+        least = self.settings.min_joined_probability
+        found = [
+            request.tag.reason
+            for request in requests
+            if not request.context and (request.sure or (request.joined and request.tag.confidence >= least))
+        ]
+        if reason not in found:
+            return ()
+        silent |= {reason}
+        return tuple(also for also in dict.fromkeys(found) if also not in silent and also in self._taxonomy)
+
+    def sure_request(self, tag: Tag, requests: Sequence[Request]) -> Request | None:
+        """The first part that surely asks for what the bot answers, where the whole ``tag`` is unsure of it.
+
+        What only a person answers is not taken from a part: 'one of three is here' tells of a missing item, and asks
+        where the rest is.
+        """
+        least = self.settings.min_option_probability
+        in_mind = {also.id for also in tag.reasons if also.probability >= least}
+        asking_first = sorted(requests, key=lambda one: one.context)
+        answered = (one for one in asking_first if one.sure and self.way(one.tag.reason)[0] is Way.SELF_SERVICE)
+        return next((one for one in answered if one.tag.reason in in_mind), None)
+
+    def agrees(self, tag: Tag, agreement: float) -> bool:
+        """Whether the best guess of a ``tag`` that is not sure may be answered, because search by itself finds it.
+
+        ``agreement`` is `bot.answers.Answers.agreement` of it.
+        """
+        return tag.confidence >= self.settings.agreed_tag and agreement >= self.settings.agreed_threshold
 
     def needs_order(self, reason: str) -> bool:
         """Whether the answer depends on the order."""

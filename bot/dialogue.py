@@ -12,10 +12,12 @@ from typing import Protocol
 
 from bot.decision import Why
 from bot.exchange import Exchange
-from bot.order_details import OrderDetails, read_details
+from bot.order_details import OrderDetails, read_details, without_details
 from bot.phrases import Intent, Phrases
 from bot.reply import Reply, Resources
-from bot.spoken_language import SpokenLanguage, count_words
+from bot.requests import Request, Splitter, starter_splitter
+from bot.spoken_language import SpokenLanguage
+from bot.spoken_words import count_words
 from bot.state import Phase, State
 from bot.turn import PERSON
 from bot.verification import Prover
@@ -50,21 +52,32 @@ class Heard:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """Tags of the message alone, of the open question with it, and all that the guard has to be silent in."""
+    """Tags of the message alone, of the open question with it and of its parts, and all that the guard has to be
+    silent in.
+    """
 
     message: Tag
     question: Tag
+    requests: tuple[Request, ...]
     guarded: tuple[Tag, ...]
 
 
 class Dialogue:
     """The rules of every conversation. Holds no conversation itself; safe between threads."""
 
-    def __init__(self, resources: Resources, tagger: Tagger, language: SpokenLanguage, phrases: Phrases) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        tagger: Tagger,
+        language: SpokenLanguage,
+        phrases: Phrases,
+        splitter: Splitter | None = None,
+    ) -> None:
         self._resources = resources
         self._tagger = tagger
         self._language = language
         self._phrases = phrases
+        self._splitter = splitter or starter_splitter()
 
     def respond(self, state: State, locale: str, heard: Heard) -> Reply:
         """The reply to one message of a conversation that no person has taken over yet."""
@@ -93,7 +106,8 @@ class Dialogue:
         language = judgement.message.language
         foreign = self._language.unsupported(spoken, language)
         locale = self._language.after(spoken, language, locale)
-        exchange = Exchange(self._resources, state, locale, judgement.message, judgement.question, heard.prove)
+        tags = (judgement.message, judgement.question, judgement.requests)
+        exchange = Exchange(self._resources, state, locale, *tags, heard.prove)
         asked = heard.choice == PERSON or Intent.PERSON in intents
         if danger:
             return exchange.endangered(danger, asked=asked)
@@ -113,12 +127,16 @@ class Dialogue:
         Nothing spoken is not judged: a best guess about nothing would be arbitrary.
         """
         continues = continues or not spoken or state.phase in _CONTINUED
-        question = "\n".join(part for part in (state.question if continues else "", spoken) if part)
         conversation = "\n".join(part for part in (*earlier, spoken) if part)
-        texts = list(dict.fromkeys((spoken, question, conversation)))
+        # The guard hears every word; what a question is about does not depend on whose order it is.
+        heard, spoken = spoken, without_details(spoken)
+        asked = without_details(state.question) if continues else ""
+        question = "\n".join(part for part in (asked, spoken) if part)
+        pieces = self._splitter.pieces(question)
+        whole = list(dict.fromkeys((spoken, question, conversation, heard)))
+        texts = list(dict.fromkeys((*whole, *(piece.text for piece in pieces))))
         tags = dict(zip(texts, self._tagger.tag_many([("", text) for text in texts]), strict=True))
-        return _Judgement(
-            tags[spoken] if spoken else tags[question],
-            tags[question],
-            tuple(tag for text, tag in tags.items() if text.strip()),
-        )
+        requests = tuple(Request(piece.text, tags[piece.text], piece.joined, piece.context) for piece in pieces)
+        # What is sure of a part counts for the guard too; a guess at half a sentence would only raise it for nothing.
+        guarded = [tags[text] for text in whole if text.strip()] + [one.tag for one in requests if one.sure]
+        return _Judgement(tags[spoken] if spoken else tags[question], tags[question], requests, tuple(guarded))

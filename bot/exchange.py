@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.decision import Danger, Way, Why
-from bot.order_details import OrderDetails, read_details, stated_order
+from bot.order_details import OrderDetails, first_details, read_details
 from bot.order_moves import OrderMoves
 from bot.phrases import Intent
 from bot.reply import Reply, Topic
+from bot.spoken_words import count_words
 from bot.state import Phase, State
-from bot.turn import NO_ORDER, NOT_SOLVED, REASON_PREFIX, SOLVED, Act
+from bot.turn import NO_ORDER, NOT_SOLVED, REASON_PREFIX, SECTION_PREFIX, SOLVED, Act
 from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE
+from classifier.tagger import Tag
 
 _QUESTION_CHARACTERS = 4_000
 
@@ -40,15 +42,21 @@ class Exchange(OrderMoves):
         if choice == NOT_SOLVED:
             return self.hand_off(Why.NOT_SOLVED)
         if choice == NO_ORDER:
-            return self._general_article(self._topic())
+            return self._without_order(self._topic())
+        if choice.startswith(SECTION_PREFIX):
+            name = choice.removeprefix(SECTION_PREFIX)
+            section = self._resources.answers.section(name, self._topic().reason, self._locale)
+            return self._answer(section) if section else self.hand_off(Why.NO_ANSWER)
         reason = choice.removeprefix(REASON_PREFIX)
         question = self._state.question
-        return self._known(Topic(question, reason, chosen=True), _first_details(question))
+        return self._known(Topic(question, reason, chosen=True), self._first_details(question, reason))
 
     def understand(self, words: str, intents: frozenset[Intent], details: OrderDetails) -> Reply:
         """The customer wrote something harmless in a language that the bot speaks."""
         phase = self._state.phase
-        if phase is Phase.VERIFY and (reply := self._verifying(intents, details)):
+        if reply := self._details_alone(words):
+            return reply
+        if phase is Phase.VERIFY and (reply := self._verifying(words, intents, details)):
             return reply
         if phase is Phase.CONFIRM and Intent.YES in intents:
             return self._close("close_solved")
@@ -60,17 +68,62 @@ class Exchange(OrderMoves):
             return self._say(replace(self._state, greeted=True), Act.CLARIFY, "greet_back")
         if phase is Phase.CLARIFY:
             return self._clarified(words)
-        self._state = _fresh(self._state, words)
-        if self._tag.decision == "tagged":
-            return self._known(Topic(words, self._tag.reason), _first_details(words))
+        before = self._state
+        self._state = _fresh(before, words)
+        if reason := self._understood(words, before):
+            return self._known(Topic(words, reason), self._first_details(words, reason))
         return self._clarify()
+
+    def _details_alone(self, words: str) -> Reply | None:
+        """The reply to nothing but order details that nobody asked for at this moment; None for anything else."""
+        state, decision = self._state, self._resources.decision
+        possible = {Phase.CLARIFY: state.offered, Phase.CONFIRM: (state.reason,)}.get(state.phase, ())
+        reason = next((one for one in possible if one and decision.needs_order(one)), None)
+        if reason is None:
+            return None
+        before = self._first_details(state.question, reason)
+        details = read_details(words, before.order_id or state.order_id)
+        if not details.any or count_words(details.rest) or (state.verified and details.order_id is None):
+            return None
+        if details.order_id is None:
+            details = replace(details, order_id=before.order_id)
+        return self._known(Topic(state.question, reason, chosen=True), details)
+
+    def _understood(self, words: str, before: State) -> str | None:
+        """The reason of a new question, as far as it may be answered without asking back."""
+        if self._tag.decision == "tagged":
+            return self._tag.reason
+        if request := self._resources.decision.sure_request(self._tag, self._requests):
+            self._tag = request.tag
+            return request.tag.reason
+        if self._agrees(words, self._tag):
+            return self._tag.reason
+        # 'And if I am not at home?' after an answer belongs to what was answered, if search says so.
+        asks_on = before.phase is Phase.CONFIRM and before.reason is not None
+        if asks_on and before.reason and self._finds(words, before.reason) >= self._settings.passage_threshold:
+            return before.reason
+        return None
+
+    def _agrees(self, words: str, tag: Tag) -> bool:
+        """Whether search by itself finds the best guess of a ``tag`` that is not sure."""
+        return self._resources.decision.agrees(tag, self._finds(words, tag.reason))
+
+    def _finds(self, words: str, reason: str) -> float:
+        return self._resources.answers.agreement(words, reason, self._locale)
 
     def _clarified(self, words: str) -> Reply:
         together = f"{self._state.question}\n{words}"[-_QUESTION_CHARACTERS:]
         for tag, question in ((self._tag, words), (self._question_tag, together)):
-            if tag.decision == "tagged":
+            if tag.decision == "tagged" or self._agrees(question, tag):
                 self._tag = tag
-                return self._known(Topic(question, tag.reason), _first_details(words))
+                # A part of the earlier question is no further request beside what this message says by itself.
+                self._requests = tuple(one for one in self._requests if one.text in question)
+                said = together if self._resources.decision.needs_order(tag.reason) else words
+                return self._known(Topic(question, tag.reason), self._first_details(said, tag.reason))
+        if request := self._resources.decision.sure_request(self._question_tag, self._requests):
+            self._tag = request.tag
+            reason = request.tag.reason
+            return self._known(Topic(together, reason), self._first_details(together, reason))
         self._state = replace(self._state, question=together)
         return self._clarify()
 
@@ -93,14 +146,22 @@ class Exchange(OrderMoves):
             case Way.CLOSE:
                 return self._close("close_offer")
             case Way.SELF_SERVICE:
-                return self._order(topic, details) if self._wants_order(topic, details) else self._article(topic)
+                if self._wants_order(topic, details):
+                    return self._order(topic, details)
+                without = self._state.no_order and self._resources.decision.needs_order(topic.reason)
+                return self._general_article(topic) if without else self._article(topic)
 
     def _also(self, topic: Topic) -> tuple[str, ...]:
         """What else was asked for and nobody has been told yet, this message's first."""
         tag = self._question_tag if topic.chosen else self._tag
-        found = (*self._resources.decision.passed_on(tag, topic.reason), *self._state.also)
+        decision = self._resources.decision
+        asked = decision.asked(self._requests, topic.reason)
+        found = (*asked, *decision.passed_on(tag, topic.reason), *self._state.also)
         told = (topic.reason, *self._state.passed)
         return tuple(dict.fromkeys(reason for reason in found if reason not in told))
+
+    def _first_details(self, words: str, reason: str) -> OrderDetails:
+        return first_details(words, coded=self._resources.decision.needs_order(reason))
 
 
 def _fresh(state: State, words: str) -> State:
@@ -113,11 +174,6 @@ def _fresh(state: State, words: str) -> State:
         clarifications=0,
         order_prompts=0,
         proof=None,
+        number=None,
         order_id=state.order_id if state.verified else None,
     )
-
-
-def _first_details(words: str) -> OrderDetails:
-    """Details in a message that was not asked for them: only what cannot be anything else."""
-    order_id = stated_order(words)
-    return OrderDetails(order_id, read_details(words, order_id).email) if order_id else OrderDetails()

@@ -6,11 +6,12 @@ import hashlib
 import logging
 from dataclasses import replace
 
-from bot.answers import MACRO_PREFIX, Filled
+from bot.answers import ARTICLE_PREFIX, MACRO_PREFIX, Filled
 from bot.decision import Why
 from bot.reply import PASSED_ON, HandOff, Reply, Resources, Topic
+from bot.requests import Request, request_for
 from bot.state import Phase, State
-from bot.turn import NOT_SOLVED, PERSON, REASON_PREFIX, SOLVED, Act, Choice, Said
+from bot.turn import NOT_SOLVED, PERSON, REASON_PREFIX, SECTION_PREFIX, SOLVED, Act, Choice, Said
 from bot.wording import SOURCE, LocaleWording
 from classifier.tagger import Alternative, Tag
 from classifier.taxonomy import OTHER
@@ -25,15 +26,26 @@ _MEANWHILE = frozenset({Why.ASSISTED, Why.NO_FACTS, Why.ACTS})
 
 
 class Moves:
-    """The ends of a turn. ``tag`` is the message's, ``question_tag`` that of the open question with it."""
+    """The ends of a turn. ``tag`` is the message's, ``question_tag`` that of the open question with it, ``requests``
+    are its parts where it has several.
+    """
 
-    def __init__(self, resources: Resources, state: State, locale: str, tag: Tag, question_tag: Tag) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        state: State,
+        locale: str,
+        tag: Tag,
+        question_tag: Tag,
+        requests: tuple[Request, ...] = (),
+    ) -> None:
         self._resources = resources
         self._settings = resources.decision.settings
         self._state = state
         self._locale = locale
         self._tag = tag
         self._question_tag = question_tag
+        self._requests = requests
 
     # -- a person ------------------------------------------------------------------------------------------
 
@@ -108,6 +120,7 @@ class Moves:
         """What the answer leaves open, as a ticket of its own reason."""
         first, *others = self._state.also
         probable = {also.id: also.probability for also in (*self._tag.secondary, *self._question_tag.secondary)}
+        probable |= {request.tag.reason: request.tag.confidence for request in self._requests}
         tag = replace(
             self._question_tag,
             reason=first,
@@ -125,16 +138,24 @@ class Moves:
     def _article(self, topic: Topic) -> Reply:
         chosen, settings = topic.chosen, self._settings
         threshold = settings.passage_threshold_chosen if chosen else settings.passage_threshold
-        found = self._passage(topic.question, topic.reason, threshold)
+        found = self._resources.answers.passage(self._asking(topic), topic.reason, self._locale, threshold)
         if found:
-            return self._answer(found)
-        return self.hand_off(Why.NO_ANSWER) if chosen else self._clarify()
+            # The same words again would be no answer, and the next best passage a worse one.
+            return self._ask_section(topic) if self._was_said(found) else self._answer(found)
+        return self._ask_section(topic) if chosen else self._clarify()
 
     def _general_article(self, topic: Topic) -> Reply:
         return self._article(replace(topic, chosen=True))
 
     def _passage(self, question: str, reason: str, threshold: float) -> Said | None:
-        return self._resources.answers.passage(question, reason, self._locale, threshold, self._state.said)
+        found = self._resources.answers.passage(self._asking(Topic(question, reason)), reason, self._locale, threshold)
+        return None if found is None or self._was_said(found) else found
+
+    def _asking(self, topic: Topic) -> str:
+        """What search is asked: of a question that asks for several things, the part about this one."""
+        several = self._resources.decision.asked(self._requests, topic.reason)
+        part = request_for(self._requests, topic.reason) if several else None
+        return part.text if part else topic.question
 
     def _macro(self, question: str, reason: str, order: OrderFacts) -> Filled:
         return self._resources.answers.macro(question, reason, self._facts_of(order, reason), self._locale)
@@ -165,6 +186,30 @@ class Moves:
         names = self._resources.taxonomy
         buttons = tuple(Choice(names[reason].name(self._locale), f"{REASON_PREFIX}{reason}") for reason in options)
         return self._say(after, Act.CLARIFY, key, buttons=buttons)
+
+    def _ask_section(self, topic: Topic) -> Reply:
+        """The reason is known and no passage is near enough: the customer sees which questions are answered."""
+        state, decision = self._state, self._resources.decision
+        if any(value.startswith(SECTION_PREFIX) for value in state.offered):
+            return self.hand_off(Why.NO_ANSWER)
+        if decision.may_be_danger(self._question_tag):
+            return self.hand_off(Why.HUMAN_ONLY)
+        k = self._settings.max_sections
+        near = self._resources.answers.sections(self._asking(topic), topic.reason, self._locale, k + len(state.said))
+        fresh = [passage for passage in near if f"{ARTICLE_PREFIX}{passage.id}" not in state.said][:k]
+        if not fresh and topic.chosen:
+            return self.hand_off(Why.NO_ANSWER)
+        if not fresh:
+            self._state = replace(state, question="")  # it was answered; what comes next is another one
+            return self._clarify()
+        buttons = tuple(Choice(one.heading, f"{SECTION_PREFIX}{one.id.split('/', 1)[1]}") for one in fresh)
+        after = replace(
+            state,
+            phase=Phase.CLARIFY,
+            offered=(*state.offered, *(button.value for button in buttons)),
+            clarifications=state.clarifications + 1,
+        )
+        return self._say(after, Act.CLARIFY, "clarify_sections", buttons=buttons, reason=topic.reason)
 
     # -- words ---------------------------------------------------------------------------------------------
 

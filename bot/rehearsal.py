@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,8 @@ from bot.conversations import Conversations
 from bot.dialogue import Tagger
 from bot.script import Ending
 from bot.script_files import Placed, Scripts
-from bot.script_verdict import Step, Verdict, is_right, judge
-from bot.turn import NOT_SOLVED, PERSON, REASON_PREFIX, SOLVED, Act, Turn
+from bot.script_verdict import Step, Verdict, covers, is_right, judge
+from bot.turn import NOT_SOLVED, PERSON, REASON_PREFIX, SECTION_PREFIX, SOLVED, Act, Turn
 from desk.database import Database, open_database
 from desk.inbox import Desk
 from desk.order_table import EMAIL, ORDER_ID, POSTCODE, OrderTable
@@ -62,12 +63,19 @@ class _Customer:
 
     def play(self) -> list[Step]:
         for number, turn in enumerate(self._placed.script.turns):
+            if turn.press and not self._offered(turn.press):
+                self._steps.append(replace(self._steps[-1], number=number, said=f"[{turn.press}]", missing=True))
+                continue
             reply = self._say(number, turn.customer or "", turn.press)
             if Act.CLARIFY not in turn.expect.act:
                 self._explain(number, reply)
         if press := self._at_the_end(last := self._steps[-1]):
             self._say(last.number, "", press, closing=True)
         return self._steps
+
+    def _offered(self, value: str) -> bool:
+        choices = self._steps[-1].reply.choices if self._steps else self._started.choices
+        return any(choice.value == value for choice in choices)
 
     def _explain(self, number: int, reply: Turn) -> None:
         """Answer the bot's questions where the script did not expect any."""
@@ -76,11 +84,19 @@ class _Customer:
         while reply.act is Act.CLARIFY:
             if any(choice.value == wanted for choice in reply.choices):
                 reply = self._say(number, "", wanted)
+            elif section := self._right_section(number, reply):
+                reply = self._say(number, "", section)
             elif script.in_other_words and not self._rephrased:
                 self._rephrased = True
                 reply = self._say(number, script.in_other_words)
             else:
                 return
+
+    def _right_section(self, number: int, reply: Turn) -> str | None:
+        """The button of a section that answers this turn's question, where one is offered."""
+        offered = [choice.value for choice in reply.choices if choice.value.startswith(SECTION_PREFIX)]
+        names = (value for value in offered if covers(self._placed, number, value.removeprefix(SECTION_PREFIX)))
+        return next(names, None)
 
     def _at_the_end(self, last: Step) -> str | None:
         """What the customer presses then: whether an answer helped; a person, where they were not understood."""

@@ -33,16 +33,20 @@ class Step:
     """One thing that the customer said or pressed, and the reply.
 
     ``number`` is the script's turn, from 0; ``closing`` is the press at the end that says whether the answer helped.
+    ``missing``: the script presses a button that was not there, so that nothing happened; ``reply`` is the last one.
     """
 
     number: int
     said: str
     reply: Turn
     closing: bool = False
+    missing: bool = False
 
     @property
     def content(self) -> tuple[str, ...]:
         """Sections of articles (``id#number``) and macros (``macro:id``) that the reply said."""
+        if self.missing:
+            return ()
         return tuple(name for said in self.reply.messages if (name := _content(said)))
 
     @property
@@ -132,6 +136,8 @@ def _unmet(placed: Placed, step: Step) -> Iterator[str]:
     where, expect, reply = placed.at(step.number), placed.script.turns[step.number].expect, step.reply
     got = f"got {reply.act} ({', '.join(said.source for said in reply.messages) or 'nothing said'})"
     offered = {choice.value for choice in reply.choices}
+    if step.missing:
+        yield f"{where}: press: there was no button {step.said}"
     if expect.act and reply.act not in expect.act:
         yield f"{where}: act: expected {_either(expect.act)}, {got}"
     if reply.act in expect.never.act:
@@ -161,6 +167,11 @@ def _told(step: Step, pattern: str) -> bool:
 def _right(placed: Placed, number: int) -> tuple[str, ...]:
     own = placed.script.turns[number].expect.right
     return placed.script.right if own is None else own
+
+
+def covers(placed: Placed, number: int, name: str) -> bool:
+    """Whether section or macro ``name`` is right in turn ``number`` (from 0)."""
+    return _covered(name, _right(placed, number))
 
 
 def is_right(placed: Placed, step: Step) -> bool:
@@ -215,6 +226,7 @@ def _secret(value: str, text: str, heard: str) -> bool:
 
 
 def _loops(placed: Placed, steps: Sequence[Step]) -> Iterator[str]:
+    steps = [step for step in steps if not step.missing]
     passages = Counter(
         said.source for step in steps for said in step.reply.messages if said.source.startswith(ARTICLE_PREFIX)
     )

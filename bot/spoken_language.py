@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from bot.decision import DecisionSettings
+from bot.spoken_words import spoken_words
 from classifier.language import UNKNOWN, LanguageIdentifier, language_code
-
-_WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*")
-
-
-def count_words(text: str) -> int:
-    """How many words of at least two letters ``text`` has."""
-    return len(_WORD.findall(text))
 
 
 def locale_for(wish: str | None, supported: frozenset[str], fallback: str) -> str:
@@ -32,7 +25,7 @@ class SpokenLanguage:
 
     def after(self, text: str, identified: str, current: str) -> str:
         """The conversation's locale after ``text``; a short message changes it only by a word typical of the other."""
-        words = [word.lower() for word in _WORD.findall(text)]
+        words = [word.lower() for word in spoken_words(text)]
         if identified == current or identified not in self.supported or len(words) < self.settings.min_words_to_switch:
             return current
         if len(words) >= self.settings.sure_words:
@@ -43,7 +36,7 @@ class SpokenLanguage:
 
     def unsupported(self, text: str, identified: str) -> bool:
         """Whether ``text`` is surely in a language that the bot does not speak."""
-        words = _WORD.findall(text)
+        words = spoken_words(text)
         # Languages written without spaces have few words; there, letters count.
         enough = len(words) >= self.settings.min_words_unsupported or (not text.isascii() and _no_latin(words))
         return identified != UNKNOWN and identified not in self.supported and enough

@@ -33,7 +33,9 @@ class State:
     ``offered`` the reasons of the buttons shown for it. ``order_id`` is the order talked about, ``verified`` whether
     its proof was given, ``proof`` a proof that still lacks its order id, ``failures`` the wrong proofs so far.
     ``email`` is the address that proved it, where one did. ``said`` are the passages and macros already said. ``also``
-    are reasons asked for beside the open one and not passed on yet, ``passed`` those that were.
+    are reasons asked for beside the open one and not passed on yet, ``passed`` those that were. ``no_order``: the
+    customer has no order number at hand, and is not asked for one again. ``number`` was given alone and may be the
+    order id or the postcode; it is taken for the order id until one comes.
     """
 
     phase: Phase = Phase.GREET
@@ -53,6 +55,8 @@ class State:
     email: str | None = None
     also: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
+    no_order: bool = False
+    number: str | None = None
     choices: tuple[Choice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

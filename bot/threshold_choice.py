@@ -1,8 +1,9 @@
 """From which probability a passage may be said: chosen by risk control on questions whose answers are known.
 
 The questions' development half chooses, the test half tells what to expect. A question counts as answered when the tag
-is sure, its reason is answered by the bot, the guard is silent and a passage is found; it is answered wrong when that
-passage is of an article that does not answer it. Method: `classifier.abstention.control_risk`.
+is sure, or search by itself agrees with its best guess, its reason is answered by the bot, the guard is silent and a
+passage is found; it is answered wrong when that passage is of an article that does not answer it. Method:
+`classifier.abstention.control_risk`.
 """
 
 from __future__ import annotations
@@ -193,8 +194,12 @@ def store(choice: Choice, path: Path) -> None:
 
 def _judged(question: Question, tag: Tag, answers: Answers, decision: Decision) -> Judged:
     silent = Judged(question.id, question.locale, answers=False)
-    if decision.danger([tag]) or tag.decision != "tagged" or decision.way(tag.reason)[0] is not Way.SELF_SERVICE:
+    if decision.danger([tag]) or decision.way(tag.reason)[0] is not Way.SELF_SERVICE:
         return silent
+    if tag.decision != "tagged":
+        agreement = answers.agreement(question.question, tag.reason, question.locale, without=question.id)
+        if not decision.agrees(tag, agreement):
+            return silent
     found = answers.nearest(question.question, tag.reason, question.locale, without=question.id)
     if found is None:
         return silent

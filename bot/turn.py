@@ -14,6 +14,8 @@ NOT_SOLVED = "not_solved"
 NO_ORDER = "no_order"
 REASON_PREFIX = "reason:"
 """A button that names a contact reason has this before the reason's id."""
+SECTION_PREFIX = "section:"
+"""A button that names a section of an article has this before ``article#number``."""
 
 
 class Act(StrEnum):

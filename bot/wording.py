@@ -28,6 +28,7 @@ class Says(_Words):
     clarify_options: str
     clarify_open: str
     clarify_options_again: str
+    clarify_sections: str
     clarify_open_again: str
     ask_order: str
     ask_proof: str

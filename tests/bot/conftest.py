@@ -11,6 +11,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 
 from bot import Conversations, Started, Turn
+from bot.decision import DecisionSettings
 from classifier.abstention import CERTAIN
 from classifier.encoders import Encoder
 from classifier.features import feature_text
@@ -112,10 +113,15 @@ class Chat:
 
 @pytest.fixture
 def open_chat(tagger: Tagger, knowledge: KnowledgeBase) -> Callable[..., Chat]:
-    def start(database: Database, locale: str | None = "en", judge: object = None) -> Chat:
+    def start(
+        database: Database,
+        locale: str | None = "en",
+        judge: object = None,
+        settings: DecisionSettings | None = None,
+    ) -> Chat:
         desk = Desk(database)
         source = OrderTable(database)
-        found = Conversations(database, desk, judge or tagger, knowledge, source, shop="Lumen & Co")
+        found = Conversations(database, desk, judge or tagger, knowledge, source, settings=settings, shop="Lumen & Co")
         return Chat(found, desk, found.start("demo", locale))
 
     return start

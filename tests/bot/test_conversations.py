@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import Act, EmptyMessageError
+from bot.decision import starter_decision
 from bot.wording import starter_wording
 from classifier.folding import fold
 from classifier.tagger import Tagger
@@ -103,8 +104,12 @@ def test_it_asks_at_most_twice_and_then_a_person_takes_over(chat):
     assert acts == [Act.CLARIFY, Act.CLARIFY, Act.HAND_OFF]
 
 
+ASKS_BACK = starter_decision().model_copy(update={"agreed_threshold": 1.0})
+"""Search alone never convinces the bot of what the model is not sure of."""
+
+
 def test_a_reason_button_answers_the_question_that_was_asked(open_chat, database, unsure):
-    chat = open_chat(database, "en", unsure)
+    chat = open_chat(database, "en", unsure, ASKS_BACK)
     turn = chat.say("How do I return an article?")
     assert turn.act is Act.CLARIFY
     assert [choice.to_json() for choice in turn.choices] == [
@@ -116,8 +121,31 @@ def test_a_reason_button_answers_the_question_that_was_asked(open_chat, database
     assert answer.messages[0].source == "article:en/return#1"
 
 
+def test_what_the_model_is_not_sure_of_is_answered_where_search_agrees(open_chat, database, unsure):
+    turn = open_chat(database, "en", unsure).say("How do I return an article?")
+    assert (turn.act, turn.messages[0].source) == (Act.ANSWER, "article:en/return#1")
+
+
+def test_where_no_passage_is_near_enough_the_questions_that_are_answered_are_offered(open_chat, database, unsure):
+    never = ASKS_BACK.model_copy(update={"passage_threshold_chosen": 1.0})
+    chat = open_chat(database, "en", unsure, never)
+    chat.say("How do I return an article?")
+    turn = chat.press("reason:return_request")
+    assert (turn.act, turn.messages[0].source) == (Act.CLARIFY, "wording:clarify_sections")
+    assert turn.choices[0].to_json() == {"label": "How do I return an article?", "value": "section:return#1"}
+    assert chat.press("section:return#1").messages[0].source == "article:en/return#1"
+
+
+def test_a_section_of_another_reason_cannot_be_asked_for(open_chat, database, unsure):
+    chat = open_chat(database, "en", unsure, ASKS_BACK.model_copy(update={"passage_threshold_chosen": 1.0}))
+    chat.say("How do I return an article?")
+    chat.press("reason:return_request")
+    with pytest.raises(EmptyMessageError):
+        chat.press("section:damaged#1")
+
+
 def test_the_same_reason_is_not_offered_twice(open_chat, database, unsure):
-    chat = open_chat(database, "en", unsure)
+    chat = open_chat(database, "en", unsure, ASKS_BACK)
     offered = [c.value for text in ("How do I return an article?", "to return it") for c in chat.say(text).choices]
     assert offered.count("reason:return_request") == 1
 

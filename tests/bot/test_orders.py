@@ -6,8 +6,10 @@ import time
 import pytest
 
 from bot import Act
-from bot.order_details import OrderDetails, read_details
+from bot.decision import starter_decision
+from bot.order_details import OrderDetails, first_details, read_details, without_details
 from desk.ledger import EventKind
+from desk.tables import orders
 
 ORDER, OTHER, EMAIL = "123-4567890-1234567", "123-4567890-0000000", "ada@example.org"
 
@@ -90,11 +92,11 @@ def test_five_wrong_proofs_go_to_a_person_without_a_fact(chat):
 
 def test_wrong_proofs_are_counted_over_several_questions(chat):
     for n in range(2):
-        chat.say("Where is my parcel?")
+        chat.say(f"Where is my parcel of order {ORDER}?")
         chat.say(f"{ORDER} {10000 + n}")
         chat.say(f"{ORDER} {20000 + n}")
         chat.press("no_order")
-    chat.say("When do I get my refund?")
+    chat.say(f"When do I get my refund for order {ORDER}?")
     assert chat.say(f"{ORDER} 30000").act is Act.HAND_OFF
 
 
@@ -159,9 +161,82 @@ def test_another_question_instead_of_an_order_number_is_answered(chat):
         ("1011 AB, #10442", None, "#10442", "1011 AB"),
         ("A-1010", "PD-10233", None, "A-1010"),
         ("I do not know", None, None, None),
+        ("postcode is 10115", None, None, "10115"),
+        ("PLZ 26386, Nummer such ich", None, None, "26386"),
+        ("FR-88213", "59170", "FR-88213", None),
+        ("ES-77120, código postal 11520", None, "ES-77120", "11520"),
+        ("D-26386", "PD-10233", None, "D-26386"),
     ],
 )
 def test_details_are_read_as_customers_type_them(text, known, order_id, proof):
     found = read_details(text, known)
     assert (found.order_id, found.proof) == (order_id, proof)
     assert found.any == (found != OrderDetails(rest=found.rest))
+
+
+@pytest.mark.parametrize(
+    "words", ["il cap è 55047", "my postcode is SW1A 1AA", "meine PLZ ist 10115", "c'est le 75011"]
+)
+def test_words_that_only_present_a_postcode_are_no_concern_of_their_own(words):
+    found = read_details(words, ORDER)
+    assert (found.proof is not None, found.rest) == (True, "")
+
+
+def test_words_that_may_be_a_concern_stay():
+    assert read_details("my postcode is SW1A 1AA and it burned me", ORDER).rest.endswith("and it burned me")
+
+
+@pytest.mark.parametrize(
+    ("text", "coded", "order_id", "proof"),
+    [
+        (f"where is it, {ORDER} SW1A 1AA", False, ORDER, "SW1A 1AA"),
+        (f"where is it? {ORDER}. I waited 10115 days", False, ORDER, None),
+        ("where is my money? PD-40417", True, "PD-40417", None),
+        ("will it fit my WH-1000 headphones", False, None, None),
+        ("ada@example.org, where is it?", True, None, None),
+        ("Pedido ES-77120, código postal 11520, dónde está?", True, "ES-77120", "11520"),
+    ],
+)
+def test_details_that_nobody_asked_for_are_read_only_where_they_can_be_nothing_else(text, coded, order_id, proof):
+    found = first_details(text, coded=coded)
+    assert (found.order_id, found.proof) == (order_id, proof)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"Where is {ORDER}?", "Where is ?"),
+        ("order PD-40417, postcode BA1 5QT. where's my money", "order , . where's my money"),
+        (f"{ORDER} ada@example.org", f"{ORDER} ada@example.org"),
+        ("I live at postcode BA1 5QT and moved", "I live at postcode BA1 5QT and moved"),
+    ],
+)
+def test_a_question_is_judged_without_what_only_says_whose_order_it_is(text, left):
+    assert " ".join(without_details(text).split()) == left
+
+
+def test_a_postcode_that_came_first_is_no_order_number(open_chat, database, with_orders):
+    with_orders(database)
+    with database.session() as session:
+        session.execute(orders.update().where(orders.c.order_id == "PD-10233").values(postcode="59170"))
+    chat = open_chat(database)
+    chat.say("When do I get my refund?")
+    assert chat.say("59170").act is Act.ASK_ORDER
+    assert chat.say("PD-10233").messages[0].source == "macro:en/refund-issued"
+
+
+def test_details_that_follow_a_question_back_belong_to_the_reason_offered(open_chat, database, with_orders, unsure):
+    with_orders(database)
+    never = starter_decision().model_copy(update={"agreed_threshold": 1.0})
+    chat = open_chat(database, "en", unsure, never)
+    turn = chat.say("Where is my parcel?")
+    assert turn.choices[0].value == "reason:tracking_update"
+    assert chat.say(f"{ORDER} {EMAIL}").messages[0].source == "macro:en/on-its-way"
+
+
+def test_who_has_no_order_number_is_not_asked_for_it_again_until_one_is_named(chat):
+    chat.say("Where is my parcel?")
+    chat.press("no_order")
+    assert chat.say("When do I get my refund?").act is not Act.ASK_ORDER
+    named = chat.say(f"Where is my parcel of order {ORDER}?")
+    assert [said.source for said in named.messages] == ["wording:ask_proof"]

@@ -11,7 +11,7 @@ from bot.rehearsal import rehearse
 from bot.rehearsal_report import RehearsalReport, report_on, transcript
 from bot.script import Ending, Topic, says
 from bot.script_files import STARTER_SCRIPTS, ScriptError, load_scripts
-from bot.script_verdict import Step, judge
+from bot.script_verdict import Step, covers, judge
 from classifier.datafile import DataFileError
 from classifier.guard import starter_guard
 from classifier.language import language_identifier
@@ -184,6 +184,18 @@ def test_an_answer_from_another_article_is_a_wrong_answer_and_the_customer_says_
     assert len(report.verdicts[0].misses) == 1
     assert report.total.resolved.value == 0
     assert report.verdicts[0].ending is Ending.HANDED_OFF
+
+
+def test_a_button_that_is_not_there_is_a_fault_and_nothing_happens(played):
+    report = played(TRACK.replace("customer: 123-4567890-1234567, ada@example.org", "press: solved"))
+    assert "press: there was no button [solved]" in report.failures[0].faults[0]
+    assert report.total.answers == 0
+
+
+def test_the_customer_presses_the_heading_that_the_script_calls_right(write, knowledge):
+    placed = load_scripts(write(TRACK.replace('"macro:on-its-way"', "track#1")), knowledge).conversations[0]
+    assert covers(placed, 0, "track#1")
+    assert not covers(placed, 0, "return#1")
 
 
 def test_a_known_gap_counts_but_does_not_fail_and_says_when_it_is_closed(played):
