@@ -1,4 +1,4 @@
-"""The human-only guard: rules OR a recall-tuned model, failing closed.
+"""The rules of the human-only guard; `classifier.danger` is its model half. Without a model they alone decide.
 
 Rules are patterns over folded text (lower case, no accents), in five languages at once: a message is checked
 against all of them whatever its language was taken to be. RE2 finds in one pass which rules can match at all;
@@ -37,7 +37,10 @@ The overlap is longer than any shipped pattern reaches."""
 
 
 class GuardRule(BaseModel):
-    """Patterns that mean one human-only reason; ``unless`` are look-alikes removed from the text first."""
+    """Patterns that mean one human-only reason; ``unless`` are look-alikes removed from the text first.
+
+    A ``mention`` names something dangerous without saying what happened; only such a rule can be overruled.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +49,7 @@ class GuardRule(BaseModel):
     languages: tuple[str, ...]
     any: tuple[FoldedPattern, ...]
     unless: tuple[FoldedPattern, ...] = ()
+    mention: bool = False
 
 
 class LookAlikes(BaseModel):
@@ -70,11 +74,12 @@ class GuardRules(BaseModel):
 
 @dataclass(frozen=True)
 class GuardHit:
-    """A rule that matched, the reason it stands for, and the words that raised it (folded)."""
+    """A rule that matched, the reason it stands for, the words that raised it (folded), and its ``mention``."""
 
     rule: str
     reason: str
     words: str
+    mention: bool = False
 
 
 class RuleGuard:
@@ -107,7 +112,7 @@ class RuleGuard:
                 judged_for[rule.reason] = _blotted(self._look_alikes[rule.reason], folded)
             judged = _blotted(rule.unless, judged_for[rule.reason])
             if match := _any_of(rule.any).search(judged):
-                found.append(GuardHit(rule.id, rule.reason, match[0]))
+                found.append(GuardHit(rule.id, rule.reason, match[0], rule.mention))
         return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from classifier.abstention import Guarantee
 from classifier.calibration import ConfidenceMap, fuse
+from classifier.danger import DangerHead
 from classifier.encoders import Encoder, Vectors, blas_threads_for
 from classifier.features import LexicalFeatures
 from classifier.heads import DenseHead, KernelHead, LinearHead, LogisticHead, Projection
-from classifier.secondary import SecondaryHead, best_part
+from classifier.secondary import Parts, SecondaryHead, parts_of
 
 FORMAT_VERSION = 2
 ARRAYS = "arrays.npz"
@@ -46,7 +47,7 @@ class Thresholds:
 
     ``guarantee`` gives the confidence below which a ticket is `undecided`; below ``familiarity`` it is unlike
     anything that was learned and `undecided` too; at ``human_only`` or more probability of the human-only reasons
-    together the guard is raised.
+    together the guard is raised by a model that has no `DangerHead`.
     """
 
     guarantee: Guarantee
@@ -71,7 +72,8 @@ class ReasonModel:
     """Text in, calibrated probabilities of the labels out. Immutable; safe to share between threads.
 
     ``remembered`` are the first rows of the dense head's memory, in its order (empty in format 1). ``secondary`` finds
-    further reasons; None where no training ticket was read for them.
+    further reasons; None where no training ticket was read for them. ``danger`` is the guard's model half; None where
+    too few human-only tickets were learned from to measure it, and in models written before there was one.
     """
 
     labels: tuple[str, ...]
@@ -84,6 +86,7 @@ class ReasonModel:
     thresholds: Thresholds
     remembered: tuple[Remembered, ...] = ()
     secondary: SecondaryHead | None = None
+    danger: DangerHead | None = None
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Score feature texts (see `classifier.features.feature_text`)."""
@@ -98,16 +101,45 @@ class ReasonModel:
             heads.append(self.lexical.log_probabilities(self.lexical_features.transform(texts)))
         return Scores(self.confidence_map.apply(np.exp(fuse(heads, self.fusion))), familiarity)
 
-    def further(self, texts: Sequence[str], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parts(self, texts: Sequence[str]) -> Parts | None:
+        """What each sentence says by itself; None without a lexical head, or where nothing was fitted to use it."""
+        if self.lexical is None or self.lexical_features is None or (self.secondary is None and self.danger is None):
+            return None
+        return parts_of(texts, self.lexical, self.lexical_features)
+
+    def further(
+        self, texts: Sequence[str], probabilities: NDArray[np.float64], parts: Parts | None = None
+    ) -> NDArray[np.float64]:
         """Probability ``(n, k)`` that each label is asked for, too; 0 for the best one and where it is not known.
 
-        ``probabilities`` are the texts' own, of `scores_of`.
+        ``probabilities`` are the texts' own, of `scores_of`; ``parts``, of `parts`, saves judging sentences again.
         """
-        if self.secondary is None or self.lexical is None or self.lexical_features is None or not texts:
+        parts = parts or self.parts(texts)
+        if self.secondary is None or parts is None or not texts:
             return np.zeros_like(probabilities)
-        found = self.secondary.probabilities(probabilities, best_part(texts, self.lexical, self.lexical_features))
-        found[np.arange(len(texts)), probabilities.argmax(axis=1)] = 0.0
+        found = self.secondary.probabilities(probabilities, parts.best())
+        found[np.arange(len(probabilities)), probabilities.argmax(axis=1)] = 0.0
         return found
+
+    def dangers(
+        self, probabilities: NDArray[np.float64], parts: Parts | None, human_only: Collection[str]
+    ) -> NDArray[np.float64]:
+        """Probability ``(n,)`` that a person must answer: of the `DangerHead`, or the human-only labels' sum."""
+        columns = np.array([label in human_only for label in self.labels])
+        whole = np.asarray(probabilities[:, columns].sum(axis=1))
+        if self.danger is None or parts is None:
+            return whole
+        return self.danger.probabilities(whole, parts.best_of_any(columns))
+
+    @property
+    def raised_from(self) -> float:
+        """The danger from which on the model raises the guard by itself."""
+        return self.thresholds.human_only if self.danger is None else self.danger.threshold
+
+    @property
+    def overruled_below(self) -> float:
+        """The danger below which rules that only mention something are overruled; 0: none ever is."""
+        return 0.0 if self.danger is None else self.danger.overruled
 
     def to_files(self) -> dict[str, bytes]:
         """The model as plain arrays and JSON, nothing executable. Raises `ModelFormatError` for a format 1 model."""
@@ -136,6 +168,8 @@ class ReasonModel:
         }
         if self.secondary is not None:
             settings["secondary"] = vars(self.secondary)
+        if self.danger is not None:
+            settings["danger"] = vars(self.danger)
         if self.lexical is not None and self.lexical_features is not None:
             terms, frequencies = self.lexical_features.state()
             settings["terms"] = terms
@@ -197,6 +231,7 @@ class ReasonModel:
             ),
             remembered=tuple(remembered),
             secondary=SecondaryHead(**settings["secondary"]) if settings.get("secondary") else None,
+            danger=DangerHead(**settings["danger"]) if settings.get("danger") else None,
         )
 
 

@@ -50,19 +50,36 @@ def log_odds(probabilities: Floats) -> NDArray[np.float64]:
     return np.asarray(np.log(clipped / (1 - clipped)))
 
 
-def best_part(texts: Sequence[str], lexical: LinearHead, features: LexicalFeatures) -> NDArray[np.float64]:
-    """The highest probability of each label in one sentence of each text, ``(n, k)``.
+@dataclass(frozen=True)
+class Parts:
+    """What each sentence of ``n`` texts says by itself: ``probabilities (s, k)`` and the text that owns it ``(s,)``."""
 
-    A text of one sentence is its own part.
-    """
+    probabilities: NDArray[np.float64]
+    owners: NDArray[np.int64]
+    n: int
+
+    def best(self) -> NDArray[np.float64]:
+        """The highest probability of each label in one sentence of each text, ``(n, k)``."""
+        best = np.zeros((self.n, self.probabilities.shape[1]))
+        np.maximum.at(best, self.owners, self.probabilities)
+        return best
+
+    def best_of_any(self, columns: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The highest probability that one sentence gives to the marked labels together, ``(n,)``."""
+        best = np.zeros(self.n)
+        np.maximum.at(best, self.owners, self.probabilities[:, columns].sum(axis=1))
+        return best
+
+
+def parts_of(texts: Sequence[str], lexical: LinearHead, features: LexicalFeatures) -> Parts:
+    """Judge every sentence of the texts by itself, `MAX_SENTENCES` of each; a text of one sentence is its own part."""
     sentences: list[str] = []
     owners: list[int] = []
     for row, text in enumerate(texts):
         spans = sentence_spans(text)[:MAX_SENTENCES]
         sentences += [text[start:end] for start, end in spans]
         owners += [row] * len(spans)
-    best = np.zeros((len(texts), lexical.coefficients.shape[1]))
-    if sentences:
-        sharp = SHARPNESS * lexical.log_probabilities(features.transform(sentences))
-        np.maximum.at(best, np.array(owners), np.exp(log_softmax(sharp, axis=1)))
-    return best
+    if not sentences:
+        return Parts(np.zeros((0, lexical.coefficients.shape[1])), np.zeros(0, dtype=np.int64), len(texts))
+    sharp = SHARPNESS * lexical.log_probabilities(features.transform(sentences))
+    return Parts(np.exp(log_softmax(sharp, axis=1)), np.array(owners), len(texts))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from classifier.danger import may_be_overruled
 from classifier.encoders import Vectors
 from classifier.entities import by_kind, find_entities
 from classifier.features import features_of
@@ -97,16 +98,18 @@ class Tagger:
         texts = [features_of(reading) for reading in readings]
         vectors = self.model.encoder.encode(texts)
         scores = self.model.scores_of(texts, vectors)
-        further = self.model.further(texts, scores.probabilities)
+        parts = self.model.parts(texts)
+        further = self.model.further(texts, scores.probabilities, parts)
+        dangers = self.model.dangers(scores.probabilities, parts, self._human_only)
         tags = [
-            self._judged(reading, probabilities, float(known), more)
-            for reading, probabilities, known, more in zip(
-                readings, scores.probabilities, scores.familiarity, further, strict=True
+            self._judged(reading, probabilities, float(known), more, float(danger))
+            for reading, probabilities, known, more, danger in zip(
+                readings, scores.probabilities, scores.familiarity, further, dangers, strict=True
             )
         ]
         return tags, vectors
 
-    def _judged(self, reading: Reading, probabilities: Any, known: float, further: Any) -> Tag:
+    def _judged(self, reading: Reading, probabilities: Any, known: float, further: Any, danger: float) -> Tag:
         assert self.model is not None  # noqa: S101  # only called with a model
         labels, thresholds = self.model.labels, self.model.thresholds
         ranked = sorted(range(len(labels)), key=lambda column: -probabilities[column])
@@ -114,18 +117,19 @@ class Tagger:
             Alternative(labels[column], round(float(probabilities[column]), 4)) for column in ranked[:ALTERNATIVES]
         )
         best = alternatives[0]
-        hits = self._rule_hits(reading)
-        danger = sum(float(probabilities[i]) for i, label in enumerate(labels) if label in self._human_only)
-        guard = [hit.rule for hit in hits]
-        if danger >= thresholds.human_only:
-            guard.append(MODEL_RULE)
         language = self.languages.identify(reading.text)
+        hits = self._rule_hits(reading)
+        guard = [hit.rule for hit in hits]
+        judgeable = self.languages.supported(language) and known >= thresholds.familiarity
+        if judgeable and danger < self.model.overruled_below and may_be_overruled(hits, reading):
+            guard = []
+        if danger >= self.model.raised_from:
+            guard.append(MODEL_RULE)
         mood = sentiment(reading.text)
         confident = (
-            self.languages.supported(language)
+            judgeable
             # Not the rounded one that is shown: a threshold may lie on a plateau of the confidence map.
             and float(probabilities[ranked[0]]) >= thresholds.guarantee.threshold
-            and known >= thresholds.familiarity
             and best.id != OTHER
             # A raised guard contradicts an ordinary tag: a person decides.
             and (not guard or best.id in self._human_only)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from classifier.calibration import expected_calibration_error, reliability
+from classifier.danger import may_be_overruled
 from classifier.guard import starter_guard
 from classifier.model import ReasonModel, Scores
 from classifier.reading import read
@@ -90,8 +91,18 @@ class Predictions:
 
 def rule_alarms(examples: Sequence[Example]) -> NDArray[np.bool_]:
     """Which tickets the guard's rules raise, ``(n,)``."""
+    return alarms(examples)[0]
+
+
+def alarms(examples: Sequence[Example]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which tickets the guard's rules raise, and which of these the model may overrule, both ``(n,)``."""
     guard = starter_guard()
-    return np.array([bool(guard.hits(read(e.subject, e.body).everything)) for e in examples], dtype=bool)
+    readings = [read(example.subject, example.body) for example in examples]
+    hits = [guard.hits(reading.everything) for reading in readings]
+    overrulable = [
+        bool(found) and may_be_overruled(found, reading) for found, reading in zip(hits, readings, strict=True)
+    ]
+    return np.array([bool(found) for found in hits], dtype=bool), np.array(overrulable, dtype=bool)
 
 
 def predict(model: ReasonModel, examples: Sequence[Example], human_only: frozenset[str] = frozenset()) -> Predictions:
@@ -117,9 +128,12 @@ def predictions_of(
         & (scores.familiarity >= thresholds.familiarity)
         & (best != OTHER)
     )
-    danger = scores.probabilities[:, np.isin(labels, list(human_only))].sum(axis=1) >= thresholds.human_only
+    dangers = model.dangers(scores.probabilities, model.parts([example.text for example in examples]), human_only)
+    danger = dangers >= model.raised_from
     if human_only:
-        danger |= rule_alarms(examples)
+        raised, overrulable = alarms(examples)
+        sure = (dangers < model.overruled_below) & (scores.familiarity >= thresholds.familiarity)
+        danger |= raised & ~(overrulable & sure)
     # As in the tagger: a raised guard contradicts an ordinary tag.
     tagged &= ~danger | np.isin(best, list(human_only))
     truth = np.array([example.reason for example in examples])

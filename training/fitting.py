@@ -18,7 +18,9 @@ from classifier.encoders import Encoder, Vectors
 from classifier.features import LexicalFeatures
 from classifier.heads import LinearHead, log_evidence
 from classifier.model import ReasonModel, Remembered, Scores, Thresholds
+from classifier.secondary import parts_of
 from classifier.taxonomy import OTHER
+from training.danger import Evidence, fit_danger, recall_threshold
 from training.kernel import Fold, fit_kernel
 from training.secondary import MIN_READ, fit_secondary
 
@@ -31,7 +33,6 @@ EXCERPT = 160
 """Characters of a training ticket that the model keeps to explain itself."""
 FAMILIARITY_QUANTILE = 0.01
 """Share of held-out known tickets that may be called unfamiliar."""
-HUMAN_ONLY_RECALL = 0.98
 TARGET_ERROR = 0.05
 ENCODE_BATCH = 256
 
@@ -127,10 +128,12 @@ def fit(
     progress: Progress = silent,
     vectors: Vectors | None = None,
     alarmed: NDArray[np.bool_] | None = None,
+    overrulable: NDArray[np.bool_] | None = None,
 ) -> Fitted:
     """Fit on ``data``; ``vectors`` saves encoding again. Raises `FitError` on one label or lone examples.
 
     ``alarmed`` marks tickets that the guard's rules raise already: its model half need only find the others.
+    ``overrulable`` marks those among them that a model which is sure of an ordinary ticket may overrule.
     """
     settings = settings or Settings()
     labels, counts = np.unique(data.labels, return_counts=True)
@@ -156,12 +159,16 @@ def fit(
         raise FitError(f"{error}; remove texts that stand there many times") from error
     progress("fitting", 1, steps)
     heads = [log_evidence(kernel.held_out)]
-    lexical = features = None
+    lexical = features = in_part = None
+    human_only = np.array([label in settings.human_only for label in labels])
     if use_lexical:
+        in_part = np.empty(len(data))
         heads.append(np.empty((len(data), len(labels)), dtype=np.float32))
         for turn, (train, held) in enumerate(folds):
             part, found = _fit_lexical([data.texts[i] for i in train], y[train], len(labels), settings)
-            heads[1][held] = part.log_probabilities(found.transform([data.texts[i] for i in held]))
+            held_texts = [data.texts[i] for i in held]
+            heads[1][held] = part.log_probabilities(found.transform(held_texts))
+            in_part[held] = parts_of(held_texts, part, found).best_of_any(human_only) if human_only.any() else 0.0
             progress("fitting", 2 + turn, steps)
         lexical, features = _fit_lexical(data.texts, y, len(labels), settings)
         progress("fitting", steps, steps)
@@ -182,6 +189,13 @@ def fit(
         thresholds=thresholds,
         remembered=tuple(Remembered(str(data.labels[i]), data.texts[i][:EXCERPT]) for i in kernel.kept),
     )
+    if in_part is not None and alarmed is not None:
+        whole = out_of_fold.probabilities[:, human_only].sum(axis=1)
+        asked = human_only[y] | np.array(
+            [bool(settings.human_only & {*(more or ())}) for more in data.further or [()] * len(y)]
+        )
+        seen = Evidence(whole, in_part, asked, alarmed, overrulable)
+        model = replace(model, danger=fit_danger(seen, [held for _, held in folds]))
     rest = np.setdiff1d(np.arange(len(data)), aside)
     if use_lexical and len(aside) >= MIN_READ and len(np.unique(y[rest])) > 1:
         part, found = _fit_lexical([data.texts[i] for i in rest], y[rest], len(labels), settings)
@@ -253,21 +267,5 @@ def _thresholds(
     guarantees = tuple(control_risk(confidence, correct, target) for target in sorted({0.02, settings.target_error}))
     chosen = next(g for g in guarantees if g.target == settings.target_error)
     human_only = np.array([label in settings.human_only for label in labels])
-    return Thresholds(chosen, floor, _recall_threshold(probabilities, human_only, y, alarmed)), guarantees
-
-
-def _recall_threshold(
-    probabilities: NDArray[np.float64],
-    human_only: NDArray[np.bool_],
-    y: NDArray[np.int64],
-    alarmed: NDArray[np.bool_] | None,
-) -> float:
-    """The highest probability of danger at which rules and model together raise `HUMAN_ONLY_RECALL` of the guard."""
-    dangerous = human_only[y]
-    if not dangerous.any():
-        return float("inf")
     danger = probabilities[:, human_only].sum(axis=1)
-    raised = np.zeros(len(y), dtype=bool) if alarmed is None else alarmed
-    missed = np.sort(danger[dangerous & ~raised])
-    may_miss = int((1 - HUMAN_ONLY_RECALL) * dangerous.sum())
-    return float(missed[may_miss]) if may_miss < len(missed) else float("inf")
+    return Thresholds(chosen, floor, recall_threshold(danger, human_only[y], alarmed)), guarantees

@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 
 from classifier.encoders import Vectors
 from classifier.model import ReasonModel
-from classifier.secondary import SecondaryHead, best_part, log_odds
+from classifier.secondary import SecondaryHead, log_odds, parts_of
 from classifier.taxonomy import OTHER
 
 MIN_READ = 100
@@ -59,7 +59,7 @@ def fit_secondary(
     if unaware.lexical is None or unaware.lexical_features is None or len(set(groups)) < FOLDS:
         return None
     probabilities = unaware.scores_of(texts, vectors).probabilities
-    part = best_part(texts, unaware.lexical, unaware.lexical_features)
+    part = parts_of(texts, unaware.lexical, unaware.lexical_features).best()
     open_ = _candidates(unaware, probabilities)
     x = np.stack([log_odds(probabilities)[open_], log_odds(part)[open_]], axis=1)
     y = asked[open_]

@@ -15,7 +15,7 @@ from models.registry import Registry
 from models.signing import SigningKey
 from training.corpus import Example, as_labelled
 from training.encoding_cache import encode_cached
-from training.evaluation import evaluate, predictions_of, rule_alarms
+from training.evaluation import alarms, evaluate, predictions_of
 from training.fitting import FitError, Progress, Settings, fit, silent
 from training.guard_evaluation import evaluate_guard, load_guard_set
 from training.promotion import Verdict, judge
@@ -57,7 +57,7 @@ def retrain(
     settings = settings or Settings(human_only=human_only)
     data = as_labelled(learned)
     vectors = encode_cached(encoder, data.texts, cache, progress)
-    fitted = fit(data, encoder, settings, progress, vectors, rule_alarms(learned))
+    fitted = fit(data, encoder, settings, progress, vectors, *alarms(learned))
     champion, note = open_champion(registry, key, name)
     verdict = judge(champion, fitted.model, frozen, human_only)
     if note and not replace_unreadable:

@@ -14,7 +14,7 @@ from classifier.encoders import Encoder, Vectors
 from classifier.model import ReasonModel
 from training.corpus import Example, as_labelled
 from training.encoding_cache import CachedEncoder
-from training.evaluation import rule_alarms
+from training.evaluation import alarms
 from training.fitting import Fitted, Progress, Settings, fit, silent
 from training.labels.audit import audit_labels
 from training.labels.influence import weigh_labellers
@@ -104,8 +104,9 @@ class Run:
 
         def work() -> Mapping[str, bytes]:
             data = as_labelled(examples)
-            alarmed = rule_alarms(examples)
-            found = fit(data, self.encoder, self.plan.settings, self.progress, self._vectors(examples), alarmed)
+            found = fit(
+                data, self.encoder, self.plan.settings, self.progress, self._vectors(examples), *alarms(examples)
+            )
             return fitted_to_files(found)
 
         return fitted_from_files(self.stages.once(stage, work), self.encoder)
