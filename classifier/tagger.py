@@ -14,6 +14,7 @@ from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE, GuardHit, RuleGuard
 from classifier.language import LanguageIdentifier
 from classifier.model import ReasonModel
 from classifier.reading import Reading, read
+from classifier.sentences import sentence_spans
 from classifier.sentiment import Sentiment, sentiment
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
 from classifier.urgency import urgency
@@ -102,14 +103,16 @@ class Tagger:
         further = self.model.further(texts, scores.probabilities, parts)
         dangers = self.model.dangers(scores.probabilities, parts, self._human_only)
         tags = [
-            self._judged(reading, probabilities, float(known), more, float(danger))
-            for reading, probabilities, known, more, danger in zip(
-                readings, scores.probabilities, scores.familiarity, further, dangers, strict=True
+            self._judged(reading, text, probabilities, float(known), more, float(danger))
+            for reading, text, probabilities, known, more, danger in zip(
+                readings, texts, scores.probabilities, scores.familiarity, further, dangers, strict=True
             )
         ]
         return tags, vectors
 
-    def _judged(self, reading: Reading, probabilities: Any, known: float, further: Any, danger: float) -> Tag:
+    def _judged(
+        self, reading: Reading, text: str, probabilities: Any, known: float, further: Any, danger: float
+    ) -> Tag:
         assert self.model is not None  # noqa: S101  # only called with a model
         labels, thresholds = self.model.labels, self.model.thresholds
         ranked = sorted(range(len(labels)), key=lambda column: -probabilities[column])
@@ -122,7 +125,9 @@ class Tagger:
         guard = [hit.rule for hit in hits]
         judgeable = self.languages.supported(language) and known >= thresholds.familiarity
         if judgeable and danger < self.model.overruled_below and may_be_overruled(hits, reading):
-            guard = []
+            # 'It sparked, by the way' after an ordinary question: each sentence is judged by itself before what a rule
+            # heard counts for nothing. Few tickets come here, so that encoding their sentences costs little.
+            guard = guard if self._dangerous_sentence(text) else []
         if danger >= self.model.raised_from:
             guard.append(MODEL_RULE)
         mood = sentiment(reading.text)
@@ -160,6 +165,16 @@ class Tagger:
         return self._tag(
             reading, best, (), False, guard, self.languages.identify(reading.text), sentiment(reading.text)
         )
+
+    def _dangerous_sentence(self, text: str) -> bool:
+        """Whether one of several sentences would be no ordinary ticket if it had come alone."""
+        assert self.model is not None  # noqa: S101  # only called with a model
+        sentences = [text[start:end] for start, end in sentence_spans(text)]
+        if len(sentences) < 2:
+            return False
+        probabilities = self.model.scores(sentences).probabilities
+        dangers = self.model.dangers(probabilities, self.model.parts(sentences), self._human_only)
+        return bool(dangers.max() >= self.model.overruled_below)
 
     def _rule_hits(self, reading: Reading) -> list[GuardHit]:
         # The rules read what features do not: a threat in quoted history still needs a person.

@@ -41,6 +41,7 @@ from kb.macro_life import Event, MacroLife, MacroStepError
 from kb.macro_verdict import judge, rules_for
 from kb.macros import Macro, MacroStatus, Mistake, macro_mistakes
 from kb.placeholders import Vocabulary, starter_vocabulary
+from kb.policy import SentenceJudge
 
 log = logging.getLogger("paretodesk.macros")
 
@@ -91,13 +92,19 @@ class MacroLibrary:
     """Macros over one `Database`. Every step is one committed transaction; safe between threads and processes.
 
     Steps raise `UnknownMacroError` and `MacroStepError`; everything raises `DatabaseError`. ``by`` names the person
-    who acts, and is taken on trust: staff share one secret.
+    who acts, and is taken on trust: staff share one secret. With ``sentences`` the sentence model reads what is
+    saved or checked, beside the rules.
     """
 
     def __init__(
-        self, database: Database, taxonomy: Taxonomy | None = None, vocabulary: Vocabulary | None = None
+        self,
+        database: Database,
+        taxonomy: Taxonomy | None = None,
+        vocabulary: Vocabulary | None = None,
+        sentences: SentenceJudge | None = None,
     ) -> None:
         self.database = database
+        self._sentences = sentences
         self._taxonomy = taxonomy or starter_taxonomy()
         self.vocabulary = vocabulary or starter_vocabulary()
 
@@ -182,7 +189,7 @@ class MacroLibrary:
         macro = replace(macro, body=str(storable(macro.body.replace("\r\n", "\n").strip("\n"))))
         self._sound(macro)
         # before anything is stored: a version that cannot be judged would be a draft that nobody can check
-        verdict = judge(macro)
+        verdict = judge(macro, self._sentences)
         name = called(macro.id, macro.locale)
         if based_on is not None:
             before = self.version(macro.id, macro.locale)
@@ -198,7 +205,7 @@ class MacroLibrary:
     def check(self, macro_id: str, locale: str, number: int, by: str) -> MacroVersion:
         """Check a version by the rules in force: it is `checked` when nothing blocks, else a draft (again)."""
         version = self.version(macro_id, locale, number)
-        verdict = judge(version.macro)
+        verdict = judge(version.macro, self._sentences)
         return self._on_version(version.macro, number, lambda life: life.check(number, by, verdict))
 
     def approve(self, macro_id: str, locale: str, number: int, by: str) -> MacroVersion:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kb.content import ANY_MARKETPLACE, known_marketplaces
 from kb.macros import Macro
-from kb.policy import PolicyContext, check_rendered, rule_set
+from kb.policy import FoundBy, PolicyContext, SentenceJudge, check_rendered, rule_set
 from kb.rendering import render_examples
 
 
@@ -32,6 +32,10 @@ class BrokenRule:
     text: str
     message: str
     remedy: str
+    found_by: str = FoundBy.RULE.value
+    """`rule` or `model`: a verdict of before there was a model has only the first."""
+    probability: float | None = None
+    """How likely the model holds it, rounded; None where a rule found it."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,32 @@ def rules_for(macro: Macro) -> tuple[RulesVersion, ...]:
     return tuple(sorted({RulesVersion(found.marketplace, found.version) for found in map(rule_set, names)}))
 
 
-def judge(macro: Macro) -> Verdict:
-    """Check the macro with example facts, in every plural form, by each rule set of `rules_for`."""
+def judge(macro: Macro, sentences: SentenceJudge | None = None) -> Verdict:
+    """Check the macro with example facts, in every plural form, by each rule set of `rules_for`.
+
+    With ``sentences`` the sentence model reads it as well; raises `SentenceModelError` where it cannot.
+    """
     rules = rules_for(macro)
     fulfilment = macro.fields.when.get("order.fulfilment", ())
     context = PolicyContext(fulfilment=fulfilment[0] if len(fulfilment) == 1 else None)
     broken: dict[BrokenRule, None] = {}
     for rendered in render_examples(macro):
         for judging in rules:
-            for found in check_rendered(macro, rendered, marketplace=judging.rules, context=context):
+            for found in check_rendered(
+                macro, rendered, marketplace=judging.rules, context=context, sentences=sentences
+            ):
                 said = rendered.text[slice(*found.span)]
-                broken[BrokenRule(judging.rules, found.rule, found.blocks, said, found.message, found.remedy)] = None
+                sure = None if found.probability is None else round(found.probability, 3)
+                broken[
+                    BrokenRule(
+                        judging.rules,
+                        found.rule,
+                        found.blocks,
+                        said,
+                        found.message,
+                        found.remedy,
+                        found.found_by.value,
+                        sure,
+                    )
+                ] = None
     return Verdict(rules, tuple(broken))

@@ -158,7 +158,16 @@ def create_app(services: Services) -> FastAPI:
         except DatabaseError as error:
             response.status_code, problem = 503, str(error)
         _ = services.tagger.tagger
-        degraded = [note for note in (services.tagger.problem, services.index_problem, services.mail.problem) if note]
+        degraded = [
+            note
+            for note in (
+                services.tagger.problem,
+                services.index_problem,
+                services.policy_problem,
+                services.mail.problem,
+            )
+            if note
+        ]
         status = "unavailable" if problem else "degraded" if degraded else "ready"
         return {"status": status, "model": services.tagger.model_id, "problem": problem, "degraded": degraded}
 

@@ -13,6 +13,7 @@ from kb.importing import HelpCentreError
 from kb.index import KnowledgeIndexError
 from kb.knowledge import KnowledgeNotSyncedError
 from kb.macro_life import MacroStepError
+from kb.policy import SentenceModelError
 from models.bundle import BundleError
 from models.signing import SigningError
 from service.bulk import ClusterError
@@ -44,6 +45,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     PackError,
     QuarterlyError,
     SearchFitError,
+    SentenceModelError,
     SettingsError,
     ShiftError,
     SigningError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ from desk.tag_jobs import Intake
 from desk.teamwork import Teamwork
 from desk.webhooks import Source, load_sources
 from kb.knowledge import KnowledgeBase
+from kb.policy import SentenceJudge
+from kb.policy.sentence_model import STARTER_MODEL, SentenceModelError, load
 from models.registry import Registry
 from service.chat_clients import ChatClients, load_clients
 from service.current_model import CurrentTagger
@@ -59,6 +61,9 @@ class Services:
     pace: Pace = field(default_factory=Pace)
     mail: MailDesk = field(default_factory=MailDesk)
     clients: ChatClients = field(default_factory=ChatClients)
+    sentences: SentenceJudge | None = None
+    """Reads what people write beside the policy rules; None where it cannot be used."""
+    policy_problem: str | None = None
 
     @property
     def index_problem(self) -> str | None:
@@ -74,6 +79,12 @@ as long: BLAS threads spin while they wait for each other."""
 def encoder_of(settings: Settings) -> Encoder:
     """The encoder of index and default model, with the threads the settings allow."""
     return UniversalEncoder(settings.threads or None)
+
+
+def sentences_of(settings: Settings, encoder: Callable[[], Encoder]) -> SentenceJudge:
+    """The policy check's sentence model, CONTENT/policy.npz where it is there; opened when first asked."""
+    own = settings.content / "policy.npz"
+    return SentenceJudge(encoder, lambda: load(own if own.exists() else STARTER_MODEL))
 
 
 def registry_of(settings: Settings) -> Registry:
@@ -103,7 +114,7 @@ def routing_of(settings: Settings, policies: Policies) -> Routing:
 def open_macros(settings: Settings) -> Iterator[MacroLibrary]:
     """The macro library as it is, for commands that need nothing else; content files are not taken in."""
     with open_desk(settings) as desk:
-        yield MacroLibrary(desk.database, desk.taxonomy)
+        yield MacroLibrary(desk.database, desk.taxonomy, sentences=sentences_of(settings, lambda: encoder_of(settings)))
 
 
 def tagger_of(settings: Settings, encoder: Encoder) -> CurrentTagger:
@@ -128,7 +139,8 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
         desk = stack.enter_context(open_desk(settings))
         encoder = encoder_of(settings)
         knowledge = KnowledgeBase.load(settings.content)
-        macros = _macros(desk, knowledge, serving)
+        sentences, policy_problem = _opened(sentences_of(settings, lambda: encoder))
+        macros = _macros(desk, knowledge, serving, sentences)
         articles = stack.enter_context(ArticleSearch(settings, encoder, knowledge))
         tagger = tagger_of(settings, encoder)
         orders = orders_of(settings, desk.database)
@@ -153,7 +165,18 @@ def open_services(settings: Settings, *, serving: bool = True) -> Iterator[Servi
             webhooks=webhooks,
             mail=mail,
             clients=clients,
+            sentences=sentences,
+            policy_problem=policy_problem,
         )
+
+
+def _opened(sentences: SentenceJudge) -> tuple[SentenceJudge | None, str | None]:
+    """The sentence model, or why messages are checked by the rules alone: a model of one's own may be out of date."""
+    try:
+        return sentences.open(), None
+    except SentenceModelError as error:
+        log.error("messages are checked without the sentence model: %s", error)
+        return None, f"messages are checked without the sentence model: {error}"
 
 
 def orders_of(settings: Settings, database: Database) -> OrderSource:
@@ -173,8 +196,8 @@ def take_in_macros(desk: Desk, knowledge: KnowledgeBase) -> None:
         log.info("%d macros were changed in the library, so their files are not read", len(adopted.own))
 
 
-def _macros(desk: Desk, knowledge: KnowledgeBase, serving: bool) -> MacroLibrary:
-    library = MacroLibrary(desk.database, desk.taxonomy)
+def _macros(desk: Desk, knowledge: KnowledgeBase, serving: bool, sentences: SentenceJudge | None) -> MacroLibrary:
+    library = MacroLibrary(desk.database, desk.taxonomy, sentences=sentences)
     if serving or not library.macros():
         take_in_macros(desk, knowledge)
     knowledge.serve_macros(ServedMacros(library))

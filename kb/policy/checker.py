@@ -13,42 +13,14 @@ from kb.content import ANY_MARKETPLACE
 from kb.macros import Macro, load_macro
 from kb.placeholders import FactType, Vocabulary, starter_vocabulary
 from kb.policy.detectors import detect
+from kb.policy.judging import SentenceJudge
 from kb.policy.kinds import Severity
 from kb.policy.message import Message, PolicyContext
 from kb.policy.rules import STRICTEST, Applies, RuleSet, rule_set
+from kb.policy.violation import Violation
 from kb.rendering import Rendered, render_example
 
 _SUBJECT = re.compile(r"\ASubject:[^\n]*\n[ \t]*\n", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One place where a message breaks a rule. ``span`` is ``(start, end)`` in characters of the checked text."""
-
-    rule: str
-    severity: Severity
-    span: tuple[int, int]
-    message: str
-    remedy: str
-    judged_by: str
-    """Marketplace and version of the rule set: `amazon/2`."""
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the message must not be sent."""
-        return self.severity is Severity.BLOCK
-
-    def to_json(self, file: str | Path) -> dict[str, Any]:
-        """The public form: file, rule, severity, span, message, remedy, rule set."""
-        return {
-            "file": str(file),
-            "rule": self.rule,
-            "severity": self.severity.value,
-            "span": list(self.span),
-            "message": self.message,
-            "remedy": self.remedy,
-            "rule_set": self.judged_by,
-        }
 
 
 def check(
@@ -60,24 +32,26 @@ def check(
     context: PolicyContext | None = None,
     body_start: int = 0,
     rules: RuleSet | None = None,
+    sentences: SentenceJudge | None = None,
 ) -> list[Violation]:
     """The violations in ``text``, in order of place. Empty means that it may be sent.
 
     ``kind`` is `reply` or `proactive`; ``locale`` the buyer's language, by default the one that most of the text is
-    in; a subject may stand before ``body_start``. A marketplace without rules of its own is checked by Amazon's.
+    in; a subject may stand before ``body_start``. A marketplace without rules of its own is checked by Amazon's. With
+    ``sentences`` the sentence model reads what the rules found nothing in; raises `SentenceModelError` where it cannot.
     """
     locale = locale or language_identifier().identify(text[body_start:])
     message = Message(text, marketplace, kind, locale, context or PolicyContext(), body_start)
     found: dict[tuple[str, tuple[int, int]], Violation] = {}
     hints: set[tuple[str, tuple[int, int]]] = set()
-    judge = rules or rule_set(marketplace)
-    for rule in judge.rules:
+    in_force = rules or rule_set(marketplace)
+    for rule in in_force.rules:
         if rule.applies is Applies.PROACTIVE and kind != Applies.PROACTIVE.value:
             continue
         for detector in rule.detectors:
             for span in detect(detector, message):
                 severity = detector.severity or rule.severity
-                violation = Violation(rule.id, severity, span, rule.message, rule.remedy, judge.name)
+                violation = Violation(rule.id, severity, span, rule.message, rule.remedy, in_force.name)
                 kept = found.setdefault((rule.id, span), violation)
                 if violation.blocks and not kept.blocks:
                     found[rule.id, span] = violation
@@ -86,6 +60,11 @@ def check(
     sure = [violation for key, violation in found.items() if violation.blocks or key not in hints]
     unsure = [violation for key, violation in found.items() if not violation.blocks and key in hints]
     told = sure + _where_nothing_blocks(unsure, sure, message)
+    if sentences is not None:
+        read = sentences.findings(message, in_force, told)
+        blocking = [violation for violation in (*told, *read) if violation.blocks]
+        told += [violation for violation in read if violation.blocks]
+        told += _where_nothing_blocks([violation for violation in read if not violation.blocks], blocking, message)
     return sorted(_without_contained(told), key=lambda v: (v.span, v.rule))
 
 
@@ -125,6 +104,7 @@ def check_rendered(
     locale: str | None = None,
     context: PolicyContext | None = None,
     vocabulary: Vocabulary | None = None,
+    sentences: SentenceJudge | None = None,
 ) -> list[Violation]:
     """The violations of a macro's rendered text; values that are ids are known to be no phone numbers."""
     vocabulary = vocabulary or starter_vocabulary()
@@ -146,17 +126,20 @@ def check_rendered(
         kind=macro.fields.kind.value,
         locale=locale or macro.locale,
         context=known,
+        sentences=sentences,
     )
 
 
-def check_macro(macro: Macro, *, marketplace: str | None = None) -> list[Violation]:
+def check_macro(
+    macro: Macro, *, marketplace: str | None = None, sentences: SentenceJudge | None = None
+) -> list[Violation]:
     """The violations of a macro filled with example facts; spans are those of the macro's body."""
     rendered = render_example(macro)
     fulfilment = macro.fields.when.get("order.fulfilment", (None,))
     context = PolicyContext(fulfilment=fulfilment[0] if len(fulfilment) == 1 else None)
     return [
         replace(violation, span=_body_span(rendered, violation.span))
-        for violation in check_rendered(macro, rendered, marketplace=marketplace, context=context)
+        for violation in check_rendered(macro, rendered, marketplace=marketplace, context=context, sentences=sentences)
     ]
 
 
@@ -190,6 +173,7 @@ def check_file(
     kind: str | None = None,
     locale: str | None = None,
     context: PolicyContext | None = None,
+    sentences: SentenceJudge | None = None,
 ) -> CheckedFile:
     """Check a macro file (it starts with front matter, which says kind and locale) or a plain message.
 
@@ -198,7 +182,7 @@ def check_file(
     """
     text = read_text(path)
     if text.startswith("---"):
-        return CheckedFile(path, check_macro(load_macro(path), marketplace=marketplace))
+        return CheckedFile(path, check_macro(load_macro(path), marketplace=marketplace, sentences=sentences))
     subject = _SUBJECT.match(text)
     return CheckedFile(
         path,
@@ -209,5 +193,6 @@ def check_file(
             locale=locale,
             context=context,
             body_start=subject.end() if subject else 0,
+            sentences=sentences,
         ),
     )

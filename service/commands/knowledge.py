@@ -21,7 +21,7 @@ from service.commands import articles
 from service.console_output import out, print_json, progress_bar
 from service.indexing import open_index, own_index
 from service.settings import load_settings
-from service.wiring import encoder_of, open_desk, take_in_macros
+from service.wiring import encoder_of, open_desk, sentences_of, take_in_macros
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -132,23 +132,30 @@ def check_messages(
     marketplace: Annotated[str, typer.Option(help="whose rules: amazon, ebay, walmart or generic")] = "amazon",
     kind: Annotated[str, typer.Option(help="reply or proactive")] = "reply",
     locale: Annotated[str | None, typer.Option(help="the buyer's language")] = None,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="without the sentence model")] = False,
     json: Json = False,
 ) -> None:
-    """Check messages against a marketplace's rules. Exit code 1 when one is blocked."""
+    """Check messages against a marketplace's rules, and by the sentence model. Exit code 1 when one is blocked."""
     if marketplace not in marketplaces():
         known = ", ".join(marketplaces())
         raise typer.BadParameter(
             f"there are no rules for {marketplace!r}; choose one of: {known}", param_hint="--marketplace"
         )
-    checked = [check_file(path, marketplace=marketplace, kind=kind, locale=locale) for path in files]
+    settings = load_settings()
+    sentences = None if rules_only else sentences_of(settings, lambda: encoder_of(settings))
+    checked = [
+        check_file(path, marketplace=marketplace, kind=kind, locale=locale, sentences=sentences) for path in files
+    ]
     if json:
         print_json([violation for file in checked for violation in file.to_json()])
     else:
-        table = Table("file", "rule", "severity", "text", "message", "remedy")
+        table = Table("file", "rule", "severity", "text", "found by", "message", "remedy")
         for file in checked:
             for row in file.to_json():
-                cells = (str(row[key]) for key in ("file", "rule", "severity", "span", "message", "remedy"))
-                table.add_row(*map(escape, cells))
+                sure = "" if row["probability"] is None else f" ({row['probability']:.0%})"
+                found = {**row, "found_by": f"{row['found_by']}{sure}"}
+                shown = ("file", "rule", "severity", "span", "found_by", "message", "remedy")
+                table.add_row(*(escape(str(found[key])) for key in shown))
         out.print(table if table.row_count else "no rule is broken")
     if any(file.blocked for file in checked):
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from desk.macro_rows import MacroVersion
 from kb.content import read_document
 from kb.macro_life import person
 from kb.macros import Macro, MacroFields, MacroStatus
+from service.commands import policy_model
 from service.commands.knowledge import check_messages
 from service.console_output import note, out, print_json
 from service.settings import load_settings
@@ -48,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
     macros.command("lock")(lock)
     macros.command("retire")(retire)
     macros.command("history")(history)
+    macros.command("fit-policy")(policy_model.fit_policy)
     app.add_typer(macros, name="macros")
 
 
@@ -193,5 +195,6 @@ def _tell(version: MacroVersion, json: bool) -> None:
     out.print(f"{'passes' if version.verdict.passed else 'is blocked by'} {rules}", markup=False, highlight=False)
     for found in version.verdict.broken:
         severity = "block" if found.blocks else "warning"
-        line = f"{found.rules} {found.rule} ({severity}): {found.text!r}: {found.message} {found.remedy}"
+        by = "" if found.probability is None else f", by the model, {found.probability:.0%}"
+        line = f"{found.rules} {found.rule} ({severity}{by}): {found.text!r}: {found.message} {found.remedy}"
         out.print(line, markup=False, highlight=False, soft_wrap=True)

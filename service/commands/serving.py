@@ -45,7 +45,7 @@ def serve(
         note("stopped")
         return
     with listener, open_services(settings) as services:
-        for problem in (services.tagger.problem, services.index_problem):
+        for problem in (services.tagger.problem, services.index_problem, services.policy_problem):
             if problem:
                 note(f"degraded: {problem}")
         note(

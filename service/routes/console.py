@@ -186,6 +186,7 @@ def reply(
         kind="reply",
         locale=locale_of(services, view),
         context=policy_context(order_facts(services, view)),
+        sentences=services.sentences,
     )
     if blocking := [violation for violation in violations if violation.blocks]:
         broken = [{"rule": v.rule, "message": v.message, "remedy": v.remedy, "span": list(v.span)} for v in blocking]

@@ -281,6 +281,8 @@ def test_a_message_file_may_start_with_a_subject(tmp_path):
         "message": 'The mark "[Important]" is reserved.',
         "remedy": "Remove the mark.",
         "rule_set": "amazon/3",
+        "found_by": "rule",
+        "probability": None,
     }
     assert second["rule"] == "R26"
     text = path.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.policy import PolicyContext, check, rule_set
+from kb.policy import PolicyContext, SentenceJudge, check, rule_set
 
 FOLDER = Path(__file__).parent / "policy_set"
 LOCALES = ("en", "fr", "de", "es", "it")
@@ -41,12 +41,12 @@ def lines(locale: str, part: str) -> list[dict]:
     return [row for row in rows if row["part"] == part]
 
 
-def measured(part: str, locales: tuple[str, ...] = LOCALES) -> Counts:
+def measured(part: str, locales: tuple[str, ...] = LOCALES, sentences: SentenceJudge | None = None) -> Counts:
     counts = Counts()
     for locale in locales:
         for row in lines(locale, part):
             context = PolicyContext(channel=row.get("channel"))
-            violations = check(row["text"], kind=row["kind"], locale=locale, context=context)
+            violations = check(row["text"], kind=row["kind"], locale=locale, context=context, sentences=sentences)
             got = {violation.rule for violation in violations} - NEED_CONTEXT
             wanted = set(row["rules"]) - NEED_CONTEXT
             counts.found.update(got & wanted)
@@ -58,8 +58,8 @@ def measured(part: str, locales: tuple[str, ...] = LOCALES) -> Counts:
     return counts
 
 
-def show(part: str, counts: Counts) -> None:
-    print(f"\n{part}: rule, found, missed, false alarms, precision, recall")
+def show(part: str, counts: Counts, by: str = "rules only") -> None:
+    print(f"\n{part}, {by}: rule, found, missed, false alarms, precision, recall")
     for rule in sorted({*counts.found, *counts.missed, *counts.false}):
         found, missed, false = counts.found[rule], counts.missed[rule], counts.false[rule]
         precision = f"{found / (found + false):.2f}" if found + false else "   -"
@@ -81,6 +81,18 @@ def test_precision_and_recall_do_not_fall(part, precision, recall, innocent_flag
     for locale in LOCALES:
         own = measured(part, (locale,))
         print(f"{locale}: precision {own.precision:.3f}, recall {own.recall:.3f}")
+    assert counts.precision >= precision
+    assert counts.recall >= recall
+    assert counts.innocent_flagged / counts.innocent <= innocent_flagged
+
+
+@pytest.mark.parametrize(
+    ("part", "precision", "recall", "innocent_flagged"), [("development", 0.87, 0.98, 0.05), ("test", 0.72, 0.86, 0.16)]
+)
+def test_precision_and_recall_with_the_sentence_model_do_not_fall(part, precision, recall, innocent_flagged, encoder):
+    sentences = SentenceJudge(lambda: encoder)
+    counts = measured(part, sentences=sentences)
+    show(part, counts, "with the sentence model")
     assert counts.precision >= precision
     assert counts.recall >= recall
     assert counts.innocent_flagged / counts.innocent <= innocent_flagged

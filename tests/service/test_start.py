@@ -1,10 +1,14 @@
 """What a command loads before it does anything: seconds that every user of the command line waits for."""
 
+import shutil
 import subprocess
 import sys
 
+from fastapi.testclient import TestClient
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from kb.content import STARTER_CONTENT
+from service.app import create_app
 from service.settings import load_settings
 from service.wiring import open_services
 
@@ -28,3 +32,17 @@ def test_while_serving_blas_has_one_thread_and_gets_the_others_back(tmp_path):
             assert set(threads()) == {1}
             assert services.settings.threads == 1
         assert set(threads()) == {2}
+
+
+def test_a_sentence_model_that_cannot_be_used_keeps_nobody_from_starting(tmp_path):
+    content = tmp_path / "content"
+    shutil.copytree(STARTER_CONTENT, content)
+    (content / "policy.npz").write_bytes(b"not a model")
+    database = f"sqlite:///{tmp_path}/d.db"
+    settings = load_settings(home=tmp_path, models_store=tmp_path / "none", database_url=database, content=content)
+    with open_services(settings) as services:
+        assert services.sentences is None
+        assert "policy.npz" in services.policy_problem
+        assert "fit-policy" in services.policy_problem
+        degraded = TestClient(create_app(services)).get("/readyz").json()
+    assert services.policy_problem in str(degraded)
