@@ -16,7 +16,13 @@ from classifier.patterns import BuiltPattern, PatternFile, found_span
 _DATA = Path(__file__).parent / "data"
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _WORD = re.compile(r"\S+")
+_HYPHENATED = re.compile(r"(?:-[^\W\d_]{2,20}){1,3}")
+_AND = frozenset({"and", "und", "et", "y", "e", "i", "u.", "&", "+"})
+_BY_WORDS_ALONE = frozenset({"given", "full", "couple"})
+_BEFORE = 16
+"""Characters before a find in which a word for a product is looked for."""
 _POSSESSIVE = ("'s", "’s")
+_INITIAL = re.compile(r"[^\W\d_]\.")
 _EDGE = "\"'’.,;:!?()"
 
 
@@ -25,6 +31,7 @@ class NamePatterns(PatternFile):
 
     not_names: tuple[str, ...]
     not_persons: tuple[BuiltPattern, ...]
+    not_after: BuiltPattern
 
 
 class GivenNames(BaseModel):
@@ -41,6 +48,7 @@ class _Names:
     given: frozenset[str]
     not_names: frozenset[str]
     not_persons: re.Pattern[str]
+    not_after: re.Pattern[str]
 
 
 @cache
@@ -52,6 +60,7 @@ def _names() -> _Names:
         frozenset(name.lower() for name in given),
         frozenset(word for line in data.not_names for word in line.split()),
         re.compile("|".join(rf"(?<!\w)(?:{pattern})(?!\w)" for pattern in data.not_persons)),
+        re.compile(rf"(?<!\w){data.not_after}\Z"),
     )
 
 
@@ -73,8 +82,14 @@ def find_names(text: str) -> Iterator[tuple[int, int]]:
             if not words or not _enough(kind, words, names.given):
                 continue
             start, end = words[0].start(), words[-1].end() - 2 * words[-1][0].endswith(_POSSESSIVE)
-            if not any(start < stop and begin < end for begin, stop in brands):
-                yield start, end
+            if any(start < stop and begin < end for begin, stop in brands):
+                continue
+            before = text[max(0, start - _BEFORE) : start]
+            if kind in _BY_WORDS_ALONE and before[-1:] == " " and names.not_after.search(before[:-1]):
+                continue
+            # Leonie-Sophie: a pattern of small letters stops at the hyphen.
+            rest = _HYPHENATED.match(text, end)
+            yield start, rest.end() if rest else end
 
 
 def _trimmed(text: str, span: tuple[int, int], not_names: frozenset[str]) -> list[re.Match[str]]:
@@ -106,11 +121,27 @@ def _from_given(words: list[re.Match[str]], given: frozenset[str]) -> list[re.Ma
     return []
 
 
+def _are_couple(words: list[re.Match[str]], given: frozenset[str]) -> bool:
+    """Whether given names stand before and behind an and, or a given name before it and a full name behind it."""
+    joint = next((index for index, word in enumerate(words) if word[0].lower() in _AND), 0)
+    second = words[joint + 1 :]
+    return bool(joint and second and _is_given(words[0][0], given)) and (
+        _is_given(second[0][0], given) or len(second) > 1
+    )
+
+
 def _enough(kind: str, words: list[re.Match[str]], given: frozenset[str]) -> bool:
+    if kind == "couple":
+        return _are_couple(words, given)
     if kind == "given":
-        return _is_given(words[0][0], given)
+        full = [word for word in words if not _INITIAL.fullmatch(word[0])]
+        return bool(full) and _is_given(full[0][0], given)
     if kind == "likely":
         capitals = sum(word[0][0].isupper() for word in words)
         return (capitals >= 2 and not all(word[0].isupper() for word in words)) or _is_given(words[0][0], given)
-    # An initial or an abbreviation is no name on its own.
-    return any(len(word[0].strip(_EDGE)) > (3 if word[0].isupper() else 1) for word in words)
+    # An initial, an abbreviation or a particle is no name on its own.
+    return any(len(word[0].strip(_EDGE)) > _too_short(word[0]) for word in words)
+
+
+def _too_short(word: str) -> int:
+    return 3 if word.isupper() else 2 if word.islower() else 1

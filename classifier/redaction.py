@@ -22,6 +22,9 @@ PERSONAL = frozenset(
 )
 """Kinds that identify a person or an order and are therefore replaced."""
 
+_WITHOUT_DIGITS = frozenset({"email"})
+"""The kinds of ``redaction.yaml`` that a text without a digit may hold."""
+_DIGIT = re.compile(r"\d")
 _WINDOW = 18_000
 """Characters that are read at a time, so that a long text costs no more per character than a short one."""
 _MARGIN = 1_000
@@ -72,7 +75,10 @@ def redact(text: str, language: str = "en", known: Iterable[str] = ()) -> str:
 
 
 def _in_window(text: str, language: str) -> Iterator[PersonalSpan]:
+    digits = _DIGIT.search(text)
     for kind, pattern in _patterns():
+        if not digits and kind not in _WITHOUT_DIGITS:
+            continue
         for match in pattern.finditer(text):
             yield PersonalSpan(kind, *found_span(match))
     for entity in find_entities(text, language):

@@ -120,7 +120,9 @@ def test_every_one_of_many_phone_numbers_is_gone() -> None:
     assert re.sub(r"\D", "", redact("call 07700 900123 now\n" * 60)) == ""
 
 
-@pytest.mark.parametrize("text", ["\n" * 250_000, "refund please " * 18_000, "Merci " * 40_000, "12 rue " * 35_000])
+@pytest.mark.parametrize(
+    "text", ["\n" * 250_000, "refund please " * 18_000, "Merci " * 40_000, "12 rue " * 35_000, "Anna-" * 8_000]
+)
 def test_a_long_text_is_redacted_in_reasonable_time(text: str) -> None:
     start = time.process_time()
     redact(text)
@@ -143,7 +145,54 @@ NAMES_IN_CONTEXT = [
 ]
 
 
-@pytest.mark.parametrize(("language", "text", "personal"), NAMES_IN_CONTEXT)
+NAMES_IN_NO_LIST = [
+    ("en", "Ask for Ystrelle in the shop.", ["Ystrelle"]),
+    ("en", "I, the undersigned, Quorvin Vantrobek, cancel the order.", ["Quorvin", "Vantrobek"]),
+    ("en", "Someone called Vantrobek signed for it.", ["Vantrobek"]),
+    ("fr", "J'ai eu Jhavindra au téléphone hier.", ["Jhavindra"]),
+    ("fr", "Mon beau-frère Tormagne a la même perceuse.", ["Tormagne"]),
+    ("fr", "Je soussigné Quorvin Vantrobek demande le remboursement.", ["Quorvin", "Vantrobek"]),
+    ("de", "Meine Tochter Ulvhild hat zweimal bestellt.", ["Ulvhild"]),
+    ("de", "Ist von Oma Dramosha zum Geburtstag.", ["Dramosha"]),
+    ("es", "Lo firmó un tal Vantrobek y aquí nadie lo conoce.", ["Vantrobek"]),
+    ("es", "Soy Quorvin Vantrobek y no llega nada.", ["Quorvin", "Vantrobek"]),
+    ("it", "Chiedete di Ystrelle in negozio.", ["Ystrelle"]),
+    ("it", "Il sottoscritto Quorvin Vantrobek chiede il rimborso.", ["Quorvin", "Vantrobek"]),
+]
+"""Names that no list holds: what is around them tells."""
+
+ADDRESSES = [
+    ("fr", "12 bis, rue des Tanneurs, 3e étage gauche, 37000 Tours", ["Tanneurs", "étage", "37000"]),
+    ("fr", "Kerkstraat 45 bus 3, 9000 Gand", ["Kerkstraat", "bus 3", "9000"]),
+    ("fr", "ZA de la Gare, 35000 Rennes", ["Gare", "35000"]),
+    ("de", "Mariahilfer Straße 77/2/14, 1060 Wien", ["Mariahilfer", "/14", "1060"]),
+    ("de", "Straße des 17. Juni 135, 10623 Berlin", ["Straße", "135", "10623"]),
+    ("de", "Postfach 10 12 08, 44712 Bochum", ["Postfach", "08", "44712"]),
+    ("es", "C/ Sierpes 12, 3º B, 41004 Sevilla", ["Sierpes", "3º", "41004"]),
+    ("it", "via dei Mille 12/A, int. 7, 80121 Napoli", ["Mille", "int", "80121"]),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "personal"), ADDRESSES)
+def test_a_street_goes_on_to_its_flat_and_its_postcode(language: str, text: str, personal: list[str]) -> None:
+    redacted = redact(text, language)
+    assert [piece for piece in personal if piece in redacted] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Does the doll Nancy come in Rose Gold?"),
+        ("es", "El color Rosa Palo o el Azul Marino, me da igual."),
+        ("de", "Retoure ins Lager Leipzig\nHab das Gerät am 3. abgegeben"),
+        ("en", "Royal Mail says it was delivered on the 14th."),
+    ],
+)
+def test_products_colours_and_carriers_are_nobody(language: str, text: str) -> None:
+    assert redact(text, language) == text
+
+
+@pytest.mark.parametrize(("language", "text", "personal"), NAMES_IN_CONTEXT + NAMES_IN_NO_LIST)
 def test_names_and_addresses_are_known_by_the_words_around_them(language: str, text: str, personal: list[str]) -> None:
     redacted = redact(text, language)
     assert [piece for piece in personal if piece in redacted] == []
@@ -191,12 +240,25 @@ def test_spans_say_where_and_never_overlap() -> None:
 
 def test_marked_personal_data_that_nobody_looked_at_is_found() -> None:
     scores = redaction_scores("test")
-    assert scores.recall() > 0.91
+    assert scores.recall() > 0.93
     assert {
         kind: scores.recall(kind) for kind in ("EMAIL", "ORDER_ID", "TRACKING", "IBAN", "CARD", "URL")
     } == dict.fromkeys(("EMAIL", "ORDER_ID", "TRACKING", "IBAN", "CARD", "URL"), 1.0)
     assert {code: scores.recall(code) for code in ("en", "fr", "de", "es", "it") if scores.recall(code) < 0.88} == {}
-    assert scores.false_positives < 0.15
+    assert scores.false_positives < 0.13
+
+
+def test_marked_personal_data_of_the_second_set_is_found() -> None:
+    held_out = redaction_scores("test", "personal_more.jsonl")
+    assert held_out.recall() > 0.84
+    assert held_out.whole_recall() > 0.82
+    assert held_out.recall("NAME") > 0.78
+    assert held_out.recall("STREET") > 0.85
+    assert {kind for kind in ("EMAIL", "CARD", "IBAN", "PHONE", "POSTCODE") if held_out.recall(kind) < 1} == set()
+    assert held_out.false_positives < 0.2
+    written_for = redaction_scores("development", "personal_more.jsonl")
+    assert written_for.whole_recall() > 0.97
+    assert written_for.false_positives < 0.05
 
 
 def test_marked_personal_data_that_the_rules_were_written_for_is_found() -> None:
