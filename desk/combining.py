@@ -18,7 +18,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 MAX_GROUP = 100
-GATHERING = 0.03
+GATHERING = 0.05
 """Seconds between groups while callers come together. At 200 tickets a second it takes a third off the work of each."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 
 from bot.autonomy import Dial
 from bot.autonomy_steps import Turning
@@ -38,10 +39,11 @@ def job_kinds(services: Services) -> tuple[JobKind, ...]:
         return services.tagger.tagger.model is not None
 
     chatwoot = chatwoot_bot(services)
-    rest = services.pace.rest_after
+    pace = services.pace
+    tagging = partial(tag_tickets, tagger=services.tagger)
     return (
-        JobKind(TAG, lambda run: tag_tickets(run, services.tagger), batch=BATCH, ready=model_serves, rest_after=rest),
-        JobKind(ROUTE, services.router.work, batch=ROUTE_BATCH, rest_after=rest),
+        JobKind(TAG, tagging, BATCH, ready=model_serves, portion=pace.portion, rest_after=pace.rest_after),
+        JobKind(ROUTE, services.router.work, ROUTE_BATCH, portion=pace.portion, rest_after=pace.rest_after),
         schedule.job_kind(services.settings),
         *services.mail.job_kinds(),
         *([chatwoot.job_kind()] if chatwoot else ()),

@@ -14,8 +14,10 @@ RUSH = 60.0
 """Tickets a second from which on the background rests: what comes in is taken in first, tags may be a little later."""
 RATE_OVER = 2.0
 """Seconds over which arrivals are averaged, with weights that fade exponentially."""
-REST = 4.0
-"""Seconds of rest to a second of work in a rush: the background keeps a fifth of its time, so that it never stands."""
+REST = 9.0
+"""Seconds of rest to a second of work in a rush: the background keeps a tenth of its time, so that it never stands."""
+PORTION = 16
+"""Jobs at once in a rush: all that come in meanwhile are slower, so that it has to be over soon."""
 
 
 class Pace:
@@ -52,6 +54,10 @@ class Pace:
     def rest_after(self, worked: float) -> float:
         """Seconds for which the background rests after ``worked`` seconds of work: none unless many tickets come."""
         return REST * worked if self.rate > RUSH else 0.0
+
+    def portion(self, batch: int) -> int:
+        """How many jobs of a ``batch`` the background does at once."""
+        return min(batch, PORTION) if self.rate > RUSH else batch
 
     def _faded(self, now: float) -> float:
         return self._rate * math.exp((self._at - now) / RATE_OVER)

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from kb.knowledge import KnowledgeBase
+from service import garbage
 from service.app import create_app
 from service.clock_watching import watching_of_clocks
 from service.console_output import log_to_stderr, note
@@ -84,4 +85,5 @@ def application() -> FastAPI:
             yield
 
     app.router.lifespan_context = until_the_end
+    garbage.settle()
     return app

@@ -44,13 +44,18 @@ def _no_rest(_worked: float) -> float:
     return 0.0
 
 
+def _all(batch: int) -> int:
+    return batch
+
+
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """How jobs of a kind are done.
 
     ``handle`` gets up to ``batch`` of them at once. It ends them with `Run.finish`; those that it has not ended when
     it returns are done, when it raises they have failed (a batch is then tried one by one). While ``ready`` says no,
-    jobs of this kind wait. ``rest_after`` is told how many seconds a batch took and says for how many to rest.
+    jobs of this kind wait. ``portion`` says how many of a batch are done at once now; ``rest_after`` is told how many
+    seconds that took, and says for how many to rest.
     """
 
     name: str
@@ -58,6 +63,7 @@ class JobKind:
     batch: int = 1
     lease: timedelta = LEASE
     ready: Callable[[], bool] = _always
+    portion: Callable[[int], int] = _all
     rest_after: Callable[[float], float] = _no_rest
 
 

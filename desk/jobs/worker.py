@@ -85,7 +85,7 @@ class Worker:
                 return 0
         leases = self._database.write(
             lambda session: queue.lease(
-                session, kind.name, worker=self.name, now=now, length=kind.lease, limit=kind.batch
+                session, kind.name, worker=self.name, now=now, length=kind.lease, limit=kind.portion(kind.batch)
             )
         )
         if leases:
@@ -153,10 +153,16 @@ class Worker:
             done, began = 0, time.monotonic()
             with _told(f"{kind.name} jobs were not done"):
                 done = self.work_once(kind) if kind.ready() else 0
-            rest = kind.rest_after(time.monotonic() - began)
-            if done < kind.batch:  # what trickles in is done by the batch, not one by one
-                rest = max(rest, self._look_every)
-            self._stop.wait(rest)
+            self._rest(kind, time.monotonic() - began)
+            if done < kind.portion(kind.batch):  # what trickles in is done by the batch, not one by one
+                self._stop.wait(self._look_every)
+
+    def _rest(self, kind: JobKind, worked: float) -> None:
+        """Rest for as long as the kind says, which it may take back meanwhile."""
+        began = time.monotonic()
+        while (left := kind.rest_after(worked) - (time.monotonic() - began)) > 0:
+            if self._stop.wait(min(left, self._look_every)):
+                return
 
     def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():

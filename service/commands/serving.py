@@ -31,6 +31,7 @@ def serve(
     """Serve the chat, the console, the API and the reports; Ctrl-C stops it cleanly."""
     import uvicorn  # the other commands start without the web
 
+    from service import garbage
     from service.app import create_app
     from service.processes import check_processes, serve_in_processes
 
@@ -52,6 +53,7 @@ def serve(
             f"serving http://{settings.host}:{settings.port} (model {services.tagger.model_id or 'none'}), Ctrl-C stops"
         )
         config = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=5)
+        garbage.settle()
         # uvicorn finishes its requests on Ctrl-C and then raises it again: a stop that was asked for is a success.
         reading = services.mail.reading(services.database)
         with suppress(KeyboardInterrupt), working(services), watching_of_clocks(services.desk), reading:

@@ -234,3 +234,25 @@ def test_jobs_that_trickle_in_are_done_by_the_batch_and_a_kind_may_rest(desk):
     assert len(batches) <= 6
     assert len(told) >= len(batches)
     assert all(worked >= 0 for worked in told)
+
+
+def test_a_kind_does_a_portion_and_rests_until_it_is_told_to_go_on(desk):
+    batches, rush = [], threading.Event()
+    rush.set()
+    kind = JobKind(
+        "greet",
+        lambda run: batches.append(len(run.leases)),
+        batch=10,
+        portion=lambda batch: 2 if rush.is_set() else batch,
+        rest_after=lambda worked: 60.0 if rush.is_set() else 0.0,
+    )
+    for n in range(8):
+        desk.database.write(lambda session, n=n: enqueue(session, "greet", {"n": n}))
+    with Worker(desk.database, [kind], look_every=0.05):
+        time.sleep(0.6)
+        assert batches == [2]
+        rush.clear()
+        until = time.monotonic() + 10
+        while sum(batches) < 8 and time.monotonic() < until:
+            time.sleep(0.02)
+    assert batches == [2, 6]

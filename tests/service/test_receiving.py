@@ -21,7 +21,7 @@ from desk.tables import jobs
 from kb.content import STARTER_CONTENT
 from service.app import create_app
 from service.job_kinds import working
-from service.pace import REST, RUSH, Pace
+from service.pace import PORTION, REST, RUSH, Pace
 from service.settings import Settings, load_settings
 from service.wiring import Services, open_services
 
@@ -213,7 +213,9 @@ def test_in_a_rush_nothing_is_tagged_at_once_and_the_background_rests_until_it_i
     assert pace.rate == pytest.approx(200, rel=0.1)
     assert not at_once
     assert pace.rest_after(0.5) == REST * 0.5
+    assert (pace.portion(64), pace.portion(8)) == (PORTION, 8)
     now += 10
     assert pace.rate < RUSH
     assert pace.rest_after(0.5) == 0
+    assert pace.portion(64) == 64
     assert pace.time_to_tag()
