@@ -25,6 +25,7 @@ _SPACES = re.compile(r"[ \t]+")
 
 WORDS_KEPT = 20_000
 """Words whose letters are kept, some 5 MB."""
+_DERIVED = frozenset({"_vocabularies", "_idf", "_spell", "_letters_of"})
 WORDS = "words"
 LETTERS = "letters"
 
@@ -62,9 +63,12 @@ class LexicalFeatures:
         """Learn vocabulary and document frequencies."""
         for family in self._families.values():
             family.fit(texts)
-        for derived in ("_vocabularies", "_idf", "_spell", "_letters_of"):
+        for derived in _DERIVED:
             self.__dict__.pop(derived, None)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _DERIVED}
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """``float32 (n, v)``, the families side by side: what scikit-learn's vectorizers give, sooner."""

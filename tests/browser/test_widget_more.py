@@ -102,7 +102,7 @@ def test_who_does_not_want_to_rate_is_asked_once(visit: Visit):
     page = solved(visit())
     page.get_by_role("button", name="Do not rate").click()
     expect(page.locator(".rating")).to_be_hidden()
-    say(page, "Where is my parcel?")
+    say(page, "How do I return an article?")
     page.get_by_role("button", name="Yes, thank you").click()
     expect(page.locator(".message.bot").last).to_contain_text("glad to hear")
     expect(page.locator(".rating")).to_be_hidden()
