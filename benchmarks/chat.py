@@ -88,6 +88,7 @@ class Customers:
             time.sleep(mind.expovariate(1 / self._thinking))
             if time.perf_counter() > self._end:
                 return
+            connection.close()  # the desk has closed it meanwhile if the customer thought for long
             began = time.perf_counter()
             told, first = say(connection, url, token, turn)
             self.turns.append(time.perf_counter() - began)
