@@ -25,7 +25,7 @@ from models.registry import Registry
 from service.current_model import CurrentTagger
 from service.settings import load_settings
 from training.corpus import STARTER_CORPUS, load_corpus
-from training.evaluation import alarms
+from training.evaluation import alarms, standing_alarms
 from training.guard_evaluation import load_guard_set
 
 RESULTS = Path(__file__).parent / "results" / "guard.json"
@@ -47,10 +47,12 @@ def main() -> None:
     messages = [message for message in load_guard_set() if message.part == "development"]
     frozen = [example for example in load_corpus(STARTER_CORPUS, taxonomy) if example.frozen]
     heard = _dangers(model, [feature_text("", message.body) for message in messages], human_only)
-    danger = _dangers(model, [example.text for example in frozen], human_only)
+    texts = [example.text for example in frozen]
+    scores = model.scores(texts)
+    danger = model.dangers(scores.probabilities, model.parts(texts), human_only)
     asks = np.array([bool(human_only & {e.reason, *(e.secondary or ())}) for e in frozen])
-    raised, overrulable = alarms(frozen)
-    standing = raised & ~(overrulable & (danger < model.overruled_below))
+    raised, _ = alarms(frozen)
+    standing = standing_alarms(model, frozen, danger, scores.familiarity, human_only)
     dangerous = np.array([message.human_only for message in messages])
     look_alike = np.array([not message.direct for message in messages])
     figures = {

@@ -23,6 +23,7 @@ from classifier.encoders import Encoder, Vectors, blas_threads_for
 from classifier.features import LexicalFeatures
 from classifier.heads import DenseHead, KernelHead, LinearHead, LogisticHead, Projection
 from classifier.secondary import Parts, SecondaryHead, parts_of
+from classifier.sentences import sentence_spans
 
 FORMAT_VERSION = 2
 ARRAYS = "arrays.npz"
@@ -130,6 +131,14 @@ class ReasonModel:
         if self.danger is None or parts is None:
             return whole
         return self.danger.probabilities(whole, parts.best_of_any(columns))
+
+    def dangerous_sentence(self, text: str, human_only: Collection[str]) -> bool:
+        """Whether one of several sentences of ``text`` is too dangerous, taken alone, for a rule to be overruled."""
+        sentences = [text[start:end] for start, end in sentence_spans(text)]
+        if len(sentences) < 2:
+            return False
+        dangers = self.dangers(self.scores(sentences).probabilities, self.parts(sentences), human_only)
+        return bool(dangers.max() >= self.overruled_below)
 
     @property
     def raised_from(self) -> float:

@@ -14,7 +14,6 @@ from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE, GuardHit, RuleGuard
 from classifier.language import LanguageIdentifier
 from classifier.model import ReasonModel
 from classifier.reading import Reading, read
-from classifier.sentences import sentence_spans
 from classifier.sentiment import Sentiment, sentiment
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
 from classifier.urgency import urgency
@@ -127,7 +126,7 @@ class Tagger:
         if judgeable and danger < self.model.overruled_below and may_be_overruled(hits, reading):
             # 'It sparked, by the way' after an ordinary question: each sentence is judged by itself before what a rule
             # heard counts for nothing. Few tickets come here, so that encoding their sentences costs little.
-            guard = guard if self._dangerous_sentence(text) else []
+            guard = guard if self.model.dangerous_sentence(text, self._human_only) else []
         if danger >= self.model.raised_from:
             guard.append(MODEL_RULE)
         mood = sentiment(reading.text)
@@ -165,16 +164,6 @@ class Tagger:
         return self._tag(
             reading, best, (), False, guard, self.languages.identify(reading.text), sentiment(reading.text)
         )
-
-    def _dangerous_sentence(self, text: str) -> bool:
-        """Whether one of several sentences would be no ordinary ticket if it had come alone."""
-        assert self.model is not None  # noqa: S101  # only called with a model
-        sentences = [text[start:end] for start, end in sentence_spans(text)]
-        if len(sentences) < 2:
-            return False
-        probabilities = self.model.scores(sentences).probabilities
-        dangers = self.model.dangers(probabilities, self.model.parts(sentences), self._human_only)
-        return bool(dangers.max() >= self.model.overruled_below)
 
     def _rule_hits(self, reading: Reading) -> list[GuardHit]:
         # The rules read what features do not: a threat in quoted history still needs a person.

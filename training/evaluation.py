@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from classifier.calibration import expected_calibration_error, reliability
+from classifier.calibration import Floats, expected_calibration_error, reliability
 from classifier.danger import may_be_overruled
 from classifier.guard import starter_guard
 from classifier.model import ReasonModel, Scores
@@ -89,11 +89,6 @@ class Predictions:
         return np.asarray(self.best == self.truth)
 
 
-def rule_alarms(examples: Sequence[Example]) -> NDArray[np.bool_]:
-    """Which tickets the guard's rules raise, ``(n,)``."""
-    return alarms(examples)[0]
-
-
 def alarms(examples: Sequence[Example]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which tickets the guard's rules raise, and which of these the model may overrule, both ``(n,)``."""
     guard = starter_guard()
@@ -103,6 +98,21 @@ def alarms(examples: Sequence[Example]) -> tuple[NDArray[np.bool_], NDArray[np.b
         bool(found) and may_be_overruled(found, reading) for found, reading in zip(hits, readings, strict=True)
     ]
     return np.array([bool(found) for found in hits], dtype=bool), np.array(overrulable, dtype=bool)
+
+
+def standing_alarms(
+    model: ReasonModel, examples: Sequence[Example], dangers: Floats, familiarity: Floats, human_only: frozenset[str]
+) -> NDArray[np.bool_]:
+    """Which tickets the rules raise and the model does not overrule, ``(n,)``; as in the tagger.
+
+    ``dangers`` are those of `ReasonModel.dangers`.
+    """
+    raised, overrulable = alarms(examples)
+    overruled = overrulable & (dangers < model.overruled_below) & (familiarity >= model.thresholds.familiarity)
+    for row in np.flatnonzero(overruled).tolist():
+        overruled[row] = not model.dangerous_sentence(examples[row].text, human_only)
+    standing: NDArray[np.bool_] = raised & ~overruled
+    return standing
 
 
 def predict(model: ReasonModel, examples: Sequence[Example], human_only: frozenset[str] = frozenset()) -> Predictions:
@@ -131,9 +141,7 @@ def predictions_of(
     dangers = model.dangers(scores.probabilities, model.parts([example.text for example in examples]), human_only)
     danger = dangers >= model.raised_from
     if human_only:
-        raised, overrulable = alarms(examples)
-        sure = (dangers < model.overruled_below) & (scores.familiarity >= thresholds.familiarity)
-        danger |= raised & ~(overrulable & sure)
+        danger |= standing_alarms(model, examples, dangers, scores.familiarity, human_only)
     # As in the tagger: a raised guard contradicts an ordinary tag.
     tagged &= ~danger | np.isin(best, list(human_only))
     truth = np.array([example.reason for example in examples])

@@ -7,7 +7,7 @@ import pytest
 from classifier.encoders import Encoder, Vectors
 from classifier.model import ReasonModel
 from training.corpus import Example, as_labelled
-from training.evaluation import Predictions, evaluate, predict, rule_alarms
+from training.evaluation import Predictions, alarms, evaluate, predict
 from training.fitting import Settings, fit
 from training.latency import Latency, measure_latency
 from training.promotion import CALIBRATION_TICKETS, NOISE_TICKETS, SLOWER, judge
@@ -89,8 +89,8 @@ def test_predictions_tag_as_the_tagger_would(small_model: ReasonModel, human_onl
 
 def test_rule_alarms_are_those_of_the_guard() -> None:
     texts = ["my lawyer will write to you", "where is my parcel", "Il y a de la fumée qui sort de la prise"]
-    assert rule_alarms([example("a", body=text) for text in texts]).tolist() == [True, False, True]
-    assert rule_alarms([]).shape == (0,)
+    assert alarms([example("a", body=text) for text in texts])[0].tolist() == [True, False, True]
+    assert alarms([])[0].shape == (0,)
 
 
 @pytest.fixture(scope="module")
