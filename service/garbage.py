@@ -12,8 +12,7 @@ def settle() -> None:
     """Leave what is loaded by now out of every collection, and look less often.
 
     A model, word lists and libraries are a million objects that live as long as the process; looking through them again
-    and again stops all threads for tenths of a second. With 200 tickets a second the slowest hundredth of deliveries
-    took 0.28 s before and 0.10 s after (without a model, SQLite).
+    and again stops all threads for tenths of a second. What rarer collection gained: docs/adr/0018-intake-first.md.
     """
     gc.collect()
     gc.freeze()
