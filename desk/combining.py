@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 MAX_GROUP = 100
 GATHERING = 0.05
-"""Seconds between groups while callers come together; at 200 tickets a second 0.03 took a third off the work of each."""
+"""Seconds between groups while callers come together; at 200 tickets a second 0.03 took a third off their work."""
 
 
 @dataclass(slots=True)
