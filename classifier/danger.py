@@ -42,8 +42,8 @@ class DangerHead:
 
 
 def may_be_overruled(hits: Sequence[GuardHit], reading: Reading) -> bool:
-    """Whether the rules that fired only mention something, in words all of which the model has read."""
-    if not all(hit.mention for hit in hits) or len(sentence_spans(reading.text)) > MAX_SENTENCES:
+    """Whether rules fired and all only mention something, in words all of which the model has read."""
+    if not hits or not all(hit.mention for hit in hits) or len(sentence_spans(reading.text)) > MAX_SENTENCES:
         return False
     # What stands in quoted history or below the signature is read by the rules alone.
     return reading.words.split() == reading.whole.split()

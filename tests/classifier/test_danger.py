@@ -1,13 +1,13 @@
 """The model's half of the guard: when it raises, and which rules it may overrule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from classifier.danger import DangerHead, may_be_overruled
-from classifier.encoders import Encoder
+from classifier.encoders import Encoder, Vectors
 from classifier.guard import MODEL_RULE, starter_guard
 from classifier.model import ReasonModel
 from classifier.reading import read
@@ -18,6 +18,18 @@ SURE_OF_ALL = DangerHead(intercept=0.0, whole=1.0, part=1.0, threshold=3.0, over
 """Calls every ticket ordinary."""
 MENTION = "Please send the invoice for the order to our law firm, it has not come yet."
 STATEMENT = "Please send the invoice. My bank will do a chargeback."
+
+
+class CountingEncoder:
+    """The encoder it is given, and how many texts it was asked for."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.texts = encoder, 0
+        self.name, self.dimensions = encoder.name, encoder.dimensions
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        self.texts += len(texts)
+        return self.encoder.encode(texts)
 
 
 def overrulable(body: str, subject: str = "") -> bool:
@@ -113,3 +125,15 @@ def test_dangers_without_a_head_are_the_sum_over_human_only_labels(
     found = model.dangers(probabilities, model.parts(texts), human_only)
     assert found == pytest.approx(probabilities[:, columns].sum(axis=1))
     assert found[0] > found[1]
+
+
+def test_a_ticket_that_no_rule_raised_is_encoded_once(with_head: Callable[..., Tagger]) -> None:
+    """Sentences are encoded one by one only where a rule may be overruled: it costs more than the tag itself."""
+    sure = with_head(SURE_OF_ALL, familiarity=0.0)
+    assert sure.model is not None
+    asked = CountingEncoder(sure.model.encoder)
+    counted = Tagger(sure.taxonomy, sure.guard, sure.languages, replace(sure.model, encoder=asked))
+    counted.tag("", "Where is my parcel? It should have come on Monday. Please look into it.")
+    assert asked.texts == 1
+    counted.tag("", MENTION + " Thank you very much. Have a nice day.")
+    assert asked.texts == 2 + 3
