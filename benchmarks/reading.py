@@ -1,9 +1,9 @@
-"""How well tickets are read: redaction, mood, urgency, language of short messages.
+"""How well tickets are read: entities, redaction, mood, urgency, language of short messages.
 
 ``python -m benchmarks.reading`` prints the figures and writes them to ``benchmarks/results/reading.json``.
 The labelled messages stand in ``tests/classifier/data``. Those with an odd number were looked at while the rules were
 written (``development``), those with an even number were only counted (``test``). ``personal_more.jsonl`` was written
-without sight of the rules that it measures.
+without sight of the rules that it measures, as was ``entities.jsonl``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,12 @@ from typing import Any
 from sklearn.metrics import cohen_kappa_score
 
 from benchmarks import arguments
+from classifier.encoders import Encoder, UniversalEncoder
+from classifier.entities import find_entities
+from classifier.features import features_of
 from classifier.language import language_identifier
+from classifier.moods import moods_of
+from classifier.reading import read
 from classifier.redaction import redact
 from classifier.sentiment import Sentiment, sentiment
 from classifier.urgency import Urgency, urgency
@@ -93,18 +98,66 @@ class Agreement:
     kappa: float
 
 
-def agreement(half: str, field: str, levels: Sequence[StrEnum], judge: Callable[[str], StrEnum]) -> Agreement:
-    """How far ``judge`` agrees with the label ``field`` of the tickets."""
-    labelled = rows("moods.jsonl", half)
-    order = {str(level): rank for rank, level in enumerate(levels)}
-    truth = [order[row[field]] for row in labelled]
-    said = [order[judge(f"{row['subject']}\n{row['body']}")] for row in labelled]
-    off = [abs(a - b) for a, b in zip(truth, said, strict=True)]
+def agreement(labelled: Sequence[StrEnum], said: Sequence[StrEnum], levels: Sequence[StrEnum]) -> Agreement:
+    """How far what was said agrees with the labels."""
+    truth, judged = ([levels.index(level) for level in column] for column in (labelled, said))
+    off = [abs(a - b) for a, b in zip(truth, judged, strict=True)]
     return Agreement(
         sum(distance == 0 for distance in off) / len(off),
         sum(distance < 2 for distance in off) / len(off),
-        float(cohen_kappa_score(truth, said, weights="quadratic")),
+        float(cohen_kappa_score(truth, judged, weights="quadratic")),
     )
+
+
+def mood_agreement(half: str, encoder: Encoder) -> dict[str, Agreement]:
+    """Sentiment and urgency as the tagger says them, and by lexicon and cues alone (``_by_words``)."""
+    labelled = rows("moods.jsonl", half)
+    readings = [read(row["subject"], row["body"]) for row in labelled]
+    texts = [reading.text for reading in readings]
+    vectors = encoder.encode([features_of(reading) for reading in readings])
+    moods, hurries = zip(*moods_of(encoder.name, vectors, texts), strict=True)
+    felt = [Sentiment(row["sentiment"]) for row in labelled]
+    hurry = [Urgency(row["urgency"]) for row in labelled]
+    return {
+        "sentiment": agreement(felt, moods, list(Sentiment)),
+        "sentiment_by_words": agreement(felt, [sentiment(text) for text in texts], list(Sentiment)),
+        "urgency": agreement(hurry, hurries, list(Urgency)),
+        "urgency_by_words": agreement(hurry, [urgency(text) for text in texts], list(Urgency)),
+    }
+
+
+@dataclass(frozen=True)
+class EntityScores:
+    """Entities found, found wrongly and missed, by kind and by language; a value counts as it stands in the text."""
+
+    found: Counter[str]
+    wrong: Counter[str]
+    missed: Counter[str]
+
+    def precision(self, key: str = "all") -> float:
+        """Share of what was found that is right; 1 where nothing was found."""
+        return self.found[key] / ((self.found[key] + self.wrong[key]) or 1)
+
+    def recall(self, key: str = "all") -> float:
+        """Share of the entities that were found."""
+        return self.found[key] / ((self.found[key] + self.missed[key]) or 1)
+
+
+def entity_scores(half: str) -> EntityScores:
+    """Find the entities of each message in its language and compare kind and value, ends that are punctuation apart."""
+    scores = EntityScores(Counter(), Counter(), Counter())
+    for row in rows("entities.jsonl", half):
+        got = Counter((entity.kind, _trimmed(entity.value)) for entity in find_entities(row["text"], row["locale"]))
+        wanted = Counter((entity["kind"], _trimmed(entity["value"])) for entity in row["entities"])
+        outcomes = ((scores.found, got & wanted), (scores.wrong, got - wanted), (scores.missed, wanted - got))
+        for counts, entities in outcomes:
+            for (kind, _), times in entities.items():
+                counts.update(dict.fromkeys(("all", kind, row["locale"]), times))
+    return scores
+
+
+def _trimmed(value: str) -> str:
+    return value.strip(" .,;:()")
 
 
 def language_accuracy() -> dict[str, float]:
@@ -119,6 +172,7 @@ def language_accuracy() -> dict[str, float]:
 
 def scores() -> dict[str, Any]:
     """All figures, rounded."""
+    encoder = UniversalEncoder()
     result: dict[str, Any] = {"language": language_accuracy()}
     for half in HALVES:
         result[half] = {}
@@ -129,10 +183,12 @@ def scores() -> dict[str, Any]:
                 f"{title}_whole": round(redaction.whole_recall(), 3),
                 f"{title}_false_positives": round(redaction.false_positives, 3),
             }
-        result[half] |= {
-            "sentiment": _rounded(agreement(half, "sentiment", list(Sentiment), sentiment)),
-            "urgency": _rounded(agreement(half, "urgency", list(Urgency), urgency)),
+        entities = entity_scores(half)
+        result[half]["entities"] = {
+            key: {"precision": round(entities.precision(key), 3), "recall": round(entities.recall(key), 3)}
+            for key in sorted(entities.found | entities.missed)
         }
+        result[half] |= {name: _rounded(levels) for name, levels in mood_agreement(half, encoder).items()}
     return result
 
 

@@ -77,7 +77,7 @@ def _patterns() -> _Patterns:
 def stated_order(text: str) -> str | None:
     """A marketplace order id in any message: formats that are nothing else."""
     found = next((entity for entity in find_entities(text[:_READ_CHARACTERS]) if entity.kind == "order_id"), None)
-    return found.value if found else None
+    return found.normal if found else None
 
 
 def first_details(text: str, *, coded: bool) -> OrderDetails:
@@ -158,7 +158,7 @@ def _order_in(text: str, *, coded: bool) -> tuple[str, int, int] | None:
     entity = next((one for one in find_entities(text) if one.kind == "order_id"), None)
     # A part of a shop's own number may look like an order id by itself.
     if entity and not (own and own.start() <= entity.start < own.end()):
-        return entity.value, entity.start, entity.end
+        return entity.normal, entity.start, entity.end
     return (own[0], own.start(), own.end()) if own and (coded or entity) else None
 
 

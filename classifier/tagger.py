@@ -13,10 +13,11 @@ from classifier.features import features_of
 from classifier.guard import MODEL_RULE, UNAVAILABLE_RULE, GuardHit, RuleGuard
 from classifier.language import LanguageIdentifier
 from classifier.model import ReasonModel
+from classifier.moods import moods_of
 from classifier.reading import Reading, read
 from classifier.sentiment import Sentiment, sentiment
 from classifier.taxonomy import OTHER, Autonomy, Taxonomy
-from classifier.urgency import urgency
+from classifier.urgency import Urgency, urgency
 
 Decision = Literal["tagged", "undecided"]
 
@@ -41,7 +42,7 @@ class Tag:
 
     ``reason`` is always the best guess; ``decision`` says whether it may be used unattended. ``guard`` holds the ids
     of the human-only rules that were raised, ``reasons`` the alternatives, ``model`` the version that judged,
-    ``urgency`` how soon an answer is needed (`classifier.urgency`). ``secondary`` are reasons that the customer asks
+    ``urgency`` how soon an answer is needed (`classifier.moods`). ``secondary`` are reasons that the customer asks
     for beside ``reason``, each with its own probability, safety, law and claims first.
     """
 
@@ -101,16 +102,24 @@ class Tagger:
         parts = self.model.parts(texts)
         further = self.model.further(texts, scores.probabilities, parts)
         dangers = self.model.dangers(scores.probabilities, parts, self._human_only)
+        moods = moods_of(self.model.encoder.name, vectors, [reading.text for reading in readings])
         tags = [
-            self._judged(reading, text, probabilities, float(known), more, float(danger))
-            for reading, text, probabilities, known, more, danger in zip(
-                readings, texts, scores.probabilities, scores.familiarity, further, dangers, strict=True
+            self._judged(reading, text, probabilities, float(known), more, float(danger), mood)
+            for reading, text, probabilities, known, more, danger, mood in zip(
+                readings, texts, scores.probabilities, scores.familiarity, further, dangers, moods, strict=True
             )
         ]
         return tags, vectors
 
     def _judged(
-        self, reading: Reading, text: str, probabilities: Any, known: float, further: Any, danger: float
+        self,
+        reading: Reading,
+        text: str,
+        probabilities: Any,
+        known: float,
+        further: Any,
+        danger: float,
+        mood: tuple[Sentiment, Urgency],
     ) -> Tag:
         assert self.model is not None  # noqa: S101  # only called with a model
         labels, thresholds = self.model.labels, self.model.thresholds
@@ -129,7 +138,6 @@ class Tagger:
             guard = guard if self.model.dangerous_sentence(text, self._human_only) else []
         if danger >= self.model.raised_from:
             guard.append(MODEL_RULE)
-        mood = sentiment(reading.text)
         confident = (
             judgeable
             # Not the rounded one that is shown: a threshold may lie on a plateau of the confidence map.
@@ -137,8 +145,8 @@ class Tagger:
             and best.id != OTHER
             # A raised guard contradicts an ordinary tag: a person decides.
             and (not guard or best.id in self._human_only)
-            # 'Thank you for ruining my day' must not be closed unread.
-            and (best.id not in self._auto_close or mood not in UNHAPPY)
+            # 'Thank you for ruining my day' must not be closed unread, whichever of the two hears it.
+            and (best.id not in self._auto_close or not UNHAPPY & {mood[0], sentiment(reading.text)})
         )
         return self._tag(reading, best, alternatives, confident, guard, language, mood, self._secondary(further))
 
@@ -161,9 +169,8 @@ class Tagger:
         hits = self._rule_hits(reading)
         best = Alternative(self.taxonomy.primary(hit.reason for hit in hits) if hits else OTHER, 0.0)
         guard = [*(hit.rule for hit in hits), UNAVAILABLE_RULE]
-        return self._tag(
-            reading, best, (), False, guard, self.languages.identify(reading.text), sentiment(reading.text)
-        )
+        mood = (sentiment(reading.text), urgency(reading.text))
+        return self._tag(reading, best, (), False, guard, self.languages.identify(reading.text), mood)
 
     def _rule_hits(self, reading: Reading) -> list[GuardHit]:
         # The rules read what features do not: a threat in quoted history still needs a person.
@@ -177,7 +184,7 @@ class Tagger:
         confident: bool,
         guard: Sequence[str],
         language: str,
-        mood: Sentiment,
+        mood: tuple[Sentiment, Urgency],
         secondary: tuple[Alternative, ...] = (),
     ) -> Tag:
         return Tag(
@@ -188,9 +195,9 @@ class Tagger:
             reasons=alternatives,
             guard=tuple(guard),
             language=language,
-            sentiment=str(mood),
+            sentiment=str(mood[0]),
             entities=by_kind(find_entities(reading.everything, language)),
             model=self.model_id,
-            urgency=str(urgency(reading.text)),
+            urgency=str(mood[1]),
             secondary=secondary,
         )

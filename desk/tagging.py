@@ -51,6 +51,14 @@ class TagLike(Protocol):
     def secondary(self) -> Sequence[Alternative]:
         """Reasons that the ticket asks for beside ``reason``."""
 
+    @property
+    def sentiment(self) -> str:
+        """How the writer feels, a level of `classifier.sentiment.Sentiment`."""
+
+    @property
+    def urgency(self) -> str:
+        """How soon an answer is needed, a level of `classifier.urgency.Urgency`."""
+
 
 class Tagger(Protocol):
     """Gives contact reasons to texts."""
@@ -70,4 +78,6 @@ def tag_data(tag: TagLike) -> Mapping[str, Any]:
         "guard": [str(rule) for rule in tag.guard],
         "model": str(tag.model),
         "secondary": [[also.id, also.probability] for also in tag.secondary],
+        "sentiment": str(tag.sentiment),
+        "urgency": str(tag.urgency),
     }

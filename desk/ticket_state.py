@@ -13,7 +13,8 @@ class EventKind(StrEnum):
     """What happened to a ticket, in the past tense."""
 
     RECEIVED = "received"
-    TAGGED = "tagged"  # by a model; data: reason, confidence, decision, autonomy, language, guard, model, secondary
+    # by a model; data: reason, confidence, decision, autonomy, language, guard, model, secondary, sentiment, urgency
+    TAGGED = "tagged"
     TAG_CONFIRMED = "tag_confirmed"  # by a person; data: reason, autonomy, why
     RETAGGED = "retagged"  # corrected by a person; data: reason, autonomy, why, instead_of
     SUGGESTED = "suggested"  # macros and passages shown to the agent

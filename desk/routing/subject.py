@@ -42,9 +42,7 @@ def subject_of(
     Orders are asked for, which may take another system's time, only where a rule looks at their value; a system that is
     down leaves it unknown.
     """
-    later = [str(event.data.get("text", "")) for event in events if event.kind is EventKind.CUSTOMER_WROTE]
-    texts = [read(ticket.subject, ticket.body).text, *(read("", text).text for text in later)]
-    moods, haste = list(Sentiment), list(Urgency)
+    mood, hurry = _mood_and_urgency(ticket, events)
     return Subject(
         reason=state.reason,
         further_reason=state.secondary,
@@ -54,14 +52,34 @@ def subject_of(
         language=state.tagged_language or ticket.language,
         marketplace=policies.marketplace_of(ticket.marketplace, ticket.channel),
         channel=ticket.channel.strip().casefold(),
-        sentiment=str(min((sentiment(text) for text in texts), key=moods.index)),
-        urgency=str(max((urgency(text) for text in texts), key=haste.index)),
+        sentiment=str(mood),
+        urgency=str(hurry),
         guard=state.guard,
         order_value=_value(orders, ticket.order_id) if orders is not None and routing.uses("order_value") else None,
         earlier_contacts=(
             len(earlier_contacts(database, ticket, MOST_CONTACTS)) if routing.uses("earlier_contacts") else 0
         ),
     )
+
+
+def _mood_and_urgency(ticket: Ticket, events: Sequence[Event]) -> tuple[Sentiment, Urgency]:
+    """The worst mood and the greatest haste of all that the customer wrote.
+
+    Of the ticket itself what the last tag says; of later messages, and under tags of earlier versions, what lexicon and
+    cues say.
+    """
+    tags = [event.data for event in events if event.kind is EventKind.TAGGED and "sentiment" in event.data]
+    if tags:
+        moods, hurries = [Sentiment(tags[-1]["sentiment"])], [Urgency(tags[-1]["urgency"])]
+    else:
+        text = read(ticket.subject, ticket.body).text
+        moods, hurries = [sentiment(text)], [urgency(text)]
+    for event in events:
+        if event.kind is EventKind.CUSTOMER_WROTE:
+            text = read("", str(event.data.get("text", ""))).text
+            moods.append(sentiment(text))
+            hurries.append(urgency(text))
+    return min(moods, key=list(Sentiment).index), max(hurries, key=list(Urgency).index)
 
 
 def subject_of_text(

@@ -36,6 +36,8 @@ class StatedTag:
     guard: tuple[str, ...] = ()
     model: str = "starter-1"
     secondary: tuple[Alternative, ...] = ()
+    sentiment: str = "neutral"
+    urgency: str = "normal"
 
 
 class KeywordTagger:
