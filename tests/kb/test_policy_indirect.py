@@ -132,7 +132,7 @@ def sentences(encoder):
 
 @pytest.mark.parametrize(
     ("part", "recall", "blocked", "precision", "flagged", "wrongly_blocked"),
-    [("development", 0.98, 0.59, 0.98, 0.03, 0.01), ("test", 0.65, 0.40, 0.88, 0.12, 0.06)],
+    [("development", 0.98, 0.59, 0.98, 0.03, 0.01), ("test", 0.65, 0.38, 0.89, 0.11, 0.05)],
 )
 def test_the_sentence_model_hears_more(part, recall, blocked, precision, flagged, wrongly_blocked, sentences):
     show(part, sentences)

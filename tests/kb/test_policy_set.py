@@ -87,7 +87,7 @@ def test_precision_and_recall_do_not_fall(part, precision, recall, innocent_flag
 
 
 @pytest.mark.parametrize(
-    ("part", "precision", "recall", "innocent_flagged"), [("development", 0.87, 0.98, 0.05), ("test", 0.72, 0.86, 0.16)]
+    ("part", "precision", "recall", "innocent_flagged"), [("development", 0.87, 0.98, 0.05), ("test", 0.76, 0.86, 0.13)]
 )
 def test_precision_and_recall_with_the_sentence_model_do_not_fall(part, precision, recall, innocent_flagged, encoder):
     sentences = SentenceJudge(lambda: encoder)
