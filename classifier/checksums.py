@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from stdnum import luhn
+
 
 def _ups(number: str) -> bool:
     total = 0
@@ -63,6 +65,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "gs1": _gs1,
     "colissimo": _colissimo,
     "identcode": _identcode,
+    "no_card": lambda number: not luhn.is_valid(number),
     "none": lambda number: True,
 }
 """Name of a check in the data file ``carriers.yaml`` to whether a number passes it."""

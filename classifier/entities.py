@@ -6,182 +6,38 @@ Formats and their sources: docs/domain.md section 5.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
-from stdnum import get_cc_module, isbn
+from pydantic import BaseModel, ConfigDict
+from stdnum import isbn
 from stdnum.ch import vat as ch_vat
 from stdnum.eu import vat
 from stdnum.gb import vat as gb_vat
 
 from classifier.addresses import find_address_parts
 from classifier.checksums import CHECKS
-from classifier.datafile import PatternText, load_yaml, regular_expression
-from classifier.patterns import BuiltPattern, PatternFile, expand, found_span
+from classifier.datafile import PatternText, load_yaml
+from classifier.entity_patterns import Cued, entity_patterns
+from classifier.patterns import found_span
 
 MAX_CHARACTERS = 20_000
 """Entities are searched in so much of a message; customers name their order early."""
 _CONTEXT = 60
 """Characters on each side in which a carrier's name makes a bare number a tracking number."""
-_NO_PHONE_REACH = 40
-"""Characters in front of a number in which the words stand that make it no telephone number."""
 
-# Every format of a carrier has this somewhere; most tickets have not.
+# Every real number of a carrier has this somewhere; most tickets have not.
 _LONG_NUMBER = re.compile(r"[0-9](?:(?:[ -]?[0-9A-Z]){8}|[0-9a-z]{8})")
 _GROUPING = re.compile(r"[\s-]")
-_DASHED = re.compile(r"\s*[-‐‑‒–—−/.]\s*|\s")  # noqa: RUF001  # the dashes that customers type
+_DASHED = re.compile(r"\s*[-‐‑‒–—−/.]\s*|\s")
 _AMAZON_ORDER = re.compile(r"(\d{3})-?(\d{7})-?(\d{7})")
 _MANY_DIGITS = re.compile(r"\d(?:[\s()./-]{0,3}\d){6}")
 _ISBN = re.compile(r"\b\d{9}[\dX]\b")
 _BEFORE_TRACKING = ("url", "email", "order_id", "asin", "vat_id")
 """Kinds that keep their span against a tracking number; the rest of the data file comes after tracking numbers."""
-
-
-class CuedFormat(BaseModel):
-    """A format that counts by the words in front of it.
-
-    ``before`` is what ends right where it starts, ``unless`` what must stand nowhere in front, ``check`` the numbers that
-    it must be one of. ``reach`` is how many characters in front are read for both.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pattern: str
-    before: str = ""
-    unless: str = ""
-    reach: int = 24
-    check: Literal["none", "bare_vat", "isbn"] = "none"
-
-
-class CuedFormats(BaseModel):
-    """The formats of one kind; only a text that holds the ``hint`` is searched for them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hint: PatternText
-    formats: tuple[CuedFormat, ...]
-
-
-def _built(cued: Mapping[str, CuedFormats], info: ValidationInfo) -> Mapping[str, CuedFormats]:
-    # Without parts the mistake was in them, and is reported there.
-    if (parts := info.data.get("parts")) is None:
-        return cued
-
-    def expanded(one: CuedFormat) -> CuedFormat:
-        texts = {name: expand(getattr(one, name), parts) for name in ("pattern", "before", "unless")}
-        return one.model_copy(update={name: regular_expression(text).pattern for name, text in texts.items()})
-
-    return {
-        kind: kept.model_copy(update={"formats": tuple(map(expanded, kept.formats))}) for kind, kept in cued.items()
-    }
-
-
-def _vat_countries(countries: dict[str, str]) -> dict[str, str]:
-    if unknown := [country for country in countries if get_cc_module(country, "vat") is None]:
-        raise ValueError(f"no check of VAT numbers is known for {', '.join(unknown)}")
-    return countries
-
-
-class EntityPatterns(PatternFile):
-    """The data file ``entities.yaml``."""
-
-    cued: Annotated[dict[str, CuedFormats], AfterValidator(_built)]
-    hints: dict[str, PatternText]
-    book: PatternText
-    product_link: PatternText
-    bare_vat: Annotated[dict[str, PatternText], AfterValidator(_vat_countries)]
-    phone_regions: dict[str, str]
-    dialled_without_zero: dict[str, frozenset[Literal["mobile", "fixed_line"]]]
-    american_phone: PatternText
-    no_phone: BuiltPattern
-
-
-@dataclass(frozen=True)
-class _Cue:
-    """What the words in front of a find must be and must not be."""
-
-    before: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
-    reach: int
-
-    def holds(self, text: str, start: int, known: dict[str, bool]) -> bool:
-        """Whether a find at ``start`` counts. ``known`` keeps answers: a hostile text is one thing over and over."""
-        if not (self.before or self.unless):
-            return True
-        # One character more than is read says whether the first word is a whole one.
-        front = text[max(0, start - self.reach - 1) : start]
-        if front not in known:
-            first = int(start > self.reach)
-            known[front] = bool(not self.before or self.before.search(front, first)) and not (
-                self.unless and self.unless.search(front, first)
-            )
-        return known[front]
-
-
-@dataclass(frozen=True)
-class _Cued:
-    pattern: re.Pattern[str]
-    cue: _Cue
-    check: str
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    by_kind: dict[str, list[re.Pattern[str]]]
-    hints: dict[str, re.Pattern[str]]
-    cued: dict[str, tuple[re.Pattern[str], list[_Cued]]]
-    book: re.Pattern[str]
-    product_link: re.Pattern[str]
-    no_phone: _Cue
-    bare_vat: tuple[tuple[re.Pattern[str], Any], ...]
-    american_phone: re.Pattern[str]
-    phone_regions: dict[str, str]
-    without_zero: dict[str, frozenset[int]]
-
-
-@cache
-def _patterns() -> _Compiled:
-    data = load_yaml(Path(__file__).parent / "data" / "entities.yaml", EntityPatterns)
-    by_kind: dict[str, list[re.Pattern[str]]] = {}
-    for kind, pattern in data.compiled():
-        by_kind.setdefault(kind, []).append(pattern)
-    numbers = phonenumbers.PhoneNumberType
-    types = {"mobile": numbers.MOBILE, "fixed_line": numbers.FIXED_LINE}
-    cued = {
-        kind: (
-            re.compile(kept.hint),
-            [
-                _Cued(
-                    re.compile(one.pattern),
-                    _Cue(
-                        re.compile(rf"(?:{one.before})\Z") if one.before else None,
-                        re.compile(one.unless) if one.unless else None,
-                        one.reach,
-                    ),
-                    one.check,
-                )
-                for one in kept.formats
-            ],
-        )
-        for kind, kept in data.cued.items()
-    }
-    return _Compiled(
-        by_kind,
-        {kind: re.compile(hint) for kind, hint in data.hints.items()},
-        cued,
-        re.compile(data.book),
-        re.compile(data.product_link),
-        _Cue(re.compile(rf"(?:{data.no_phone})\Z"), None, _NO_PHONE_REACH),
-        tuple((re.compile(pattern), get_cc_module(country, "vat")) for country, pattern in data.bare_vat.items()),
-        re.compile(data.american_phone),
-        data.phone_regions,
-        {region: frozenset(types[kind] for kind in kinds) for region, kinds in data.dialled_without_zero.items()},
-    )
 
 
 class CarrierFormat(BaseModel):
@@ -255,8 +111,8 @@ def _tracking(text: str) -> Iterator[Entity]:
         for match in pattern.finditer(text):
             if not any(character.isdigit() for character in match[0]):
                 continue
-            around = text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
-            if carrier.needs_context and not names.search(around):
+            around = max(0, match.start() - _CONTEXT), match.end() + _CONTEXT
+            if carrier.needs_context and not names.search(text, *around):
                 continue
             if CHECKS[carrier.check](_GROUPING.sub("", match[0]).upper()):
                 yield Entity("tracking", match[0], *match.span(), carrier=carrier.id)
@@ -265,7 +121,7 @@ def _tracking(text: str) -> Iterator[Entity]:
 def _phones(text: str, language: str) -> Iterator[Entity]:
     if not _MANY_DIGITS.search(text):
         return
-    patterns = _patterns()
+    patterns = entity_patterns()
     region = patterns.phone_regions.get(language)
     known: dict[str, bool] = {}
     matcher = phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.POSSIBLE)
@@ -277,17 +133,20 @@ def _phones(text: str, language: str) -> Iterator[Entity]:
             grouped and (found.raw_string.startswith(("0", "(")) or region is None)
         )
         if len(digits) >= 8 and (written_as_phone or _dialled_without_zero(found.number, region)):
-            # The extension is another number, which nobody can call from outside.
-            value = re.sub(rf"\D*{found.number.extension or ''}\Z", "", found.raw_string)
-            if not patterns.no_phone.holds(text, found.start, known):
-                yield Entity("phone", value, found.start, found.start + len(value))
+            if patterns.no_phone.holds(text, found.start, known):
+                continue
+            value = found.raw_string
+            if extension := found.number.extension:
+                # Nobody can call the extension from outside.
+                value = re.sub(rf"\D+{extension}\Z", "", value)
+            yield Entity("phone", value, found.start, found.start + len(value))
     for match in patterns.american_phone.finditer(text):
         if phonenumbers.is_valid_number(phonenumbers.parse(match[0], "US")):
             yield Entity("phone", match[0], *match.span())
 
 
 def _dialled_without_zero(number: phonenumbers.PhoneNumber, region: str | None) -> bool:
-    kinds = _patterns().without_zero.get(region or "", frozenset())
+    kinds = entity_patterns().without_zero.get(region or "", frozenset())
     return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in kinds
 
 
@@ -298,7 +157,7 @@ def _books(text: str) -> Iterator[Entity]:
 
 
 def _formats(text: str, kinds: Iterable[str]) -> Iterator[Entity]:
-    patterns = _patterns()
+    patterns = entity_patterns()
     for kind in kinds:
         if kind in patterns.hints and not patterns.hints[kind].search(text):
             continue
@@ -315,7 +174,7 @@ def _formats(text: str, kinds: Iterable[str]) -> Iterator[Entity]:
                     yield Entity(kind, text[start:end], start, end)
 
 
-def _cued(text: str, cued: _Cued) -> Iterator[tuple[int, int]]:
+def _cued(text: str, cued: Cued) -> Iterator[tuple[int, int]]:
     known: dict[str, bool] = {}
     for match in cued.pattern.finditer(text):
         if not cued.cue.holds(text, match.start(), known):
@@ -327,14 +186,15 @@ def _cued(text: str, cued: _Cued) -> Iterator[tuple[int, int]]:
         yield match.span()
 
 
+@lru_cache(maxsize=32)
 def _is_bare_vat(value: str) -> bool:
     number = re.sub(r"[ .-]", "", value).upper()
-    return any(pattern.fullmatch(number) and module.is_valid(number) for pattern, module in _patterns().bare_vat)
+    return any(pattern.fullmatch(number) and module.is_valid(number) for pattern, module in entity_patterns().bare_vat)
 
 
 def _products(link: Entity) -> Iterator[Entity]:
     """The ASIN in the address of an Amazon product."""
-    if found := _patterns().product_link.search(link.value):
+    if found := entity_patterns().product_link.search(link.value):
         kind = "asin" if found["asin"] else "book"
         if kind == "asin" or isbn.is_valid(found["book"]):
             start, end = found.span(kind)
@@ -343,7 +203,7 @@ def _products(link: Entity) -> Iterator[Entity]:
 
 def _candidates(text: str, language: str) -> Iterator[Entity]:
     """All candidates, the most specific kinds first: an earlier kind keeps its span."""
-    patterns = _patterns()
+    patterns = entity_patterns()
     yield from _formats(text, _BEFORE_TRACKING)
     yield from _tracking(text)
     # One telephone number in eleven passes as an ISBN: unless the text says so or an X ends it, phones come first.

@@ -28,6 +28,9 @@ the starter corpus, which has five languages."""
 BATCH_TOKENS = 384
 """Texts are put together up to so many tokens: their working set stays in the processor's cache."""
 
+ROWS_AT_ONCE = 8
+"""New tokens that are computed together."""
+
 _ORDERS = ((2, 0), (3, 1), (5, 2))
 """Width of each convolution, and how many of its tokens stand left of the one it is for."""
 _LEFT, _RIGHT = 2, 2
@@ -159,17 +162,23 @@ class UniversalNetwork:
         return kept
 
     def _keep(self, kept: _Kept, tokens: Places) -> None:
+        for start in range(0, len(tokens), ROWS_AT_ONCE):
+            self._keep_few(kept, tokens[start : start + ROWS_AT_ONCE])
+
+    def _keep_few(self, kept: _Kept, tokens: Places) -> None:
         weights = self._weights
-        embedded = np.empty((len(tokens), _EMBEDDING), dtype=np.float32)
-        self._embed(tokens, embedded)
+        # Always as many rows, the last ones empty: a product of another shape rounds otherwise, and the same texts
+        # shall give the same vectors to the last bit, whatever was read before.
+        embedded = np.zeros((ROWS_AT_ONCE, _EMBEDDING), dtype=np.float32)
+        self._embed(tokens, embedded[: len(tokens)])
         projected = embedded @ weights.proj_W
         projected += weights.proj_b
         _normalise(projected, weights.ln_g_all, weights.ln_b_all, weights.eps)
         rows = slice(kept.count, kept.count + len(tokens))
-        kept.projected[rows] = projected
+        kept.projected[rows] = projected[: len(tokens)]
         given = 0
         for order, (width, _) in enumerate(_ORDERS):
-            shares = projected[:, order * _WIDTH : (order + 1) * _WIDTH] @ self._first[order]
+            shares = (projected[:, order * _WIDTH : (order + 1) * _WIDTH] @ self._first[order])[: len(tokens)]
             kept.given[given : given + width, rows] = shares.reshape(len(tokens), width, _WIDTH).swapaxes(0, 1)
             given += width
         kept.count = rows.stop

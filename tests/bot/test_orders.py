@@ -195,6 +195,9 @@ def test_words_that_may_be_a_concern_stay():
         ("will it fit my WH-1000 headphones", False, None, None),
         ("ada@example.org, where is it?", True, None, None),
         ("Pedido ES-77120, código postal 11520, dónde está?", True, "ES-77120", "11520"),
+        (f"where is it, {ORDER.replace('-', ' ')} SW1A 1AA", False, ORDER, "SW1A 1AA"),
+        (f"where is it, {ORDER.replace('-', '–')}?", False, ORDER, None),
+        (f"where is order {ORDER.replace('-', '')}?", False, ORDER, None),
     ],
 )
 def test_details_that_nobody_asked_for_are_read_only_where_they_can_be_nothing_else(text, coded, order_id, proof):

@@ -87,6 +87,15 @@ def test_the_network_gives_what_the_package_it_has_its_weights_from_gives() -> N
         np.testing.assert_allclose(network.encode(token_ids(pieces, TEXTS)), backend.encode(TEXTS), atol=2e-6)
 
 
+def test_what_was_read_before_does_not_change_the_last_bit() -> None:
+    pieces, backend = universal_parts()
+    ids = token_ids(pieces, TEXTS)
+    fresh, used = UniversalNetwork(backend), UniversalNetwork(backend)
+    for text in reversed(ids):
+        used.encode([text])
+    assert np.array_equal(fresh.encode(ids), used.encode(ids))
+
+
 def test_keeping_starts_anew_when_it_is_full() -> None:
     pieces, backend = universal_parts()
     wanted = UniversalNetwork(backend).encode(token_ids(pieces, TEXTS))
