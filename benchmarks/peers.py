@@ -65,11 +65,20 @@ def chart(figures: dict[str, Any]) -> str:
         for name, values in figures.get(what, {}).items()
     ]
     base = altair.Chart(altair.Data(values=rows)).encode(
-        x=altair.X("texts_per_s_median:Q", scale=altair.Scale(type="log"), title="texts per second, two cores"),
+        x=altair.X(
+            "texts_per_s_median:Q",
+            scale=altair.Scale(type="log"),
+            axis=altair.Axis(values=[100, 1_000, 10_000, 100_000], format=","),
+            title="texts per second, two cores",
+        ),
         y=altair.Y("accuracy:Q", scale=altair.Scale(zero=False), title="accuracy on the test split"),
     )
     points = base.mark_point(filled=True, size=90).encode(
-        color=altair.Color("system:N", legend=altair.Legend(orient="bottom", columns=3, title=None))
+        color=altair.Color(
+            "system:N",
+            scale=altair.Scale(scheme="dark2"),
+            legend=altair.Legend(orient="bottom", columns=3, title=None),
+        )
     )
     panels = points.properties(width=320, height=260).facet(column=altair.Column("data:N", title=None))
     return str(vl_convert.vegalite_to_svg(panels.resolve_scale(y="independent").to_json()))
