@@ -22,6 +22,7 @@ from service.errors import EXPECTED
 from service.job_kinds import working
 from service.mailbox import mail_desk
 from service.settings import Settings, SettingsError, load_settings
+from service.warming import warm_up
 from service.wiring import open_desk, open_services, take_in_macros
 
 FAILED_TO_START = 3
@@ -86,4 +87,5 @@ def application() -> FastAPI:
 
     app.router.lifespan_context = until_the_end
     garbage.settle()
+    warm_up(services)
     return app

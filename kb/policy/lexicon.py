@@ -108,6 +108,12 @@ class Lexicon(BaseModel):
             self._patterns[name] = phrase_pattern(self.lists[name])
         return self._patterns[name]
 
+    def prepare(self) -> None:
+        """Compile the patterns of all lists now, so that no message waits for them: a second or two."""
+        _ = self._openings, self._negations, self._negation_after, self._harmless
+        for name in self.lists:
+            self._pattern(name)
+
     @cached_property
     def _patterns_as_written(self) -> dict[str, re.Pattern[str]]:
         return {}

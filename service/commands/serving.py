@@ -13,6 +13,7 @@ from service.clock_watching import watching_of_clocks
 from service.console_output import fail, note
 from service.job_kinds import working
 from service.settings import Settings, load_settings
+from service.warming import warm_up
 from service.wiring import open_desk, open_services
 
 
@@ -54,6 +55,7 @@ def serve(
         )
         config = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=5)
         garbage.settle()
+        warm_up(services)
         # uvicorn finishes its requests on Ctrl-C and then raises it again: a stop that was asked for is a success.
         reading = services.mail.reading(services.database)
         with suppress(KeyboardInterrupt), working(services), watching_of_clocks(services.desk), reading:
