@@ -1,8 +1,8 @@
 """The rules of the human-only guard; `classifier.danger` is its model half. Without a model they alone decide.
 
 Rules are patterns over folded text (lower case, no accents), in five languages at once: a message is checked
-against all of them whatever its language was taken to be. RE2 finds in one pass which rules can match at all;
-only those are then judged with their exceptions.
+against all of them whatever its language was taken to be. One pass over it finds which rules could match at all
+(`classifier.prefilter`), RE2 which of them do; only those are then judged with their exceptions.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import re2
 from pydantic import BaseModel, ConfigDict
 
 from classifier.datafile import DataFileError, load_yaml
 from classifier.folding import FoldedPattern, fold
+from classifier.prefilter import Prefilter
 from classifier.taxonomy import Autonomy, Taxonomy, starter_taxonomy
 
 MODEL_RULE = "model.human_only"
@@ -29,11 +31,6 @@ _READ_CHARACTERS = 200_000
 _LOOK_AROUND = re.compile(r"(?<!\\)\(\?<?[=!]")
 _LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.S)
 """An escaped character or a character class: parentheses in it group nothing."""
-_AUTOMATON_BYTES = 256 * 1024 * 1024
-"""Upper bound of RE2's automaton; the shipped rules need about 20 MB."""
-_PIECE, _OVERLAP = 8_000, 500
-"""RE2 reads a text in such pieces, so that no input can grow the automaton to its bound, where it would see nothing.
-The overlap is longer than any shipped pattern reaches."""
 
 
 class GuardRule(BaseModel):
@@ -117,27 +114,32 @@ class RuleGuard:
 
 
 class _Candidates:
-    """Which rules can match a text: a superset, since RE2 knows no look-around and searches without it."""
+    """Which rules can match a text: a superset, since RE2 knows no look-around and searches without it.
+
+    RE2 is asked only about patterns one of whose atoms the text has, and takes linear time whatever the text.
+    """
 
     def __init__(self, patterns_by_rule: Sequence[Sequence[str]]) -> None:
-        options = re2.Options()
-        options.max_mem, options.log_errors = _AUTOMATON_BYTES, False
-        self._set = re2.Set.SearchSet(options)
-        self._owner: list[int] = []
-        for index, patterns in enumerate(patterns_by_rule):
-            for pattern in patterns:
-                self._set.Add(_without_look_around(pattern))
-                self._owner.append(index)
-        if self._owner:
-            self._set.Compile()
+        self._patterns = [pattern for patterns in patterns_by_rule for pattern in patterns]
+        self._owner = [index for index, patterns in enumerate(patterns_by_rule) for _ in patterns]
+        self._prefilter = Prefilter(self._patterns)
+        self._linear: dict[int, Any] = {}
 
     def of(self, folded: str) -> list[int]:
         """Rule numbers, ascending."""
         found: set[int] = set()
-        for start in range(0, len(folded) if self._owner else 0, _PIECE):
-            matched = self._set.Match(folded[start : start + _PIECE + _OVERLAP]) or ()
-            found.update(self._owner[number] for number in matched)
+        for number in sorted(self._prefilter.of(folded)):
+            owner = self._owner[number]
+            if owner not in found and self._pattern(number).search(folded):
+                found.add(owner)
         return sorted(found)
+
+    def _pattern(self, number: int) -> Any:
+        if number not in self._linear:
+            options = re2.Options()
+            options.log_errors = False
+            self._linear[number] = re2.compile(_without_look_around(self._patterns[number]), options)
+        return self._linear[number]
 
 
 def _without_look_around(pattern: str) -> str:
