@@ -117,7 +117,7 @@ class UniversalEncoder:
             return np.empty((0, self.dimensions), dtype=np.float32)
         chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
         # Two threads of one BLAS thread each do more than one of two. Another caller changing the limit meanwhile
-        # changes speed, not vectors.
+        # changes speed, and vectors by rounding alone.
         with limit_blas(1):
             if len(chunks) == 1 or self._threads == 1:
                 return np.concatenate([self._encode(chunk) for chunk in chunks])

@@ -133,7 +133,8 @@ def _phones(text: str, language: str) -> Iterator[Entity]:
             grouped and (found.raw_string.startswith(("0", "(")) or region is None)
         )
         if len(digits) >= 8 and (written_as_phone or _dialled_without_zero(found.number, region)):
-            if patterns.no_phone.holds(text, found.start, known):
+            international = found.raw_string.startswith(("+", "00"))
+            if not international and patterns.no_phone.holds(text, found.start, known):
                 continue
             value = found.raw_string
             if extension := found.number.extension:

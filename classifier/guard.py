@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 import re2
 from pydantic import BaseModel, ConfigDict
@@ -29,6 +28,8 @@ UNAVAILABLE_RULE = "guard.unavailable"
 
 _READ_CHARACTERS = 200_000
 _LOOK_AROUND = re.compile(r"(?<!\\)\(\?<?[=!]")
+_FOREIGN_LETTER = re.compile(r"[^\W\x00-\x7f]")
+"""To RE2 only ASCII letters and digits are such: 'Paweł' would end before its last letter. No rule has others."""
 _LITERAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.S)
 """An escaped character or a character class: parentheses in it group nothing."""
 
@@ -123,23 +124,19 @@ class _Candidates:
         self._patterns = [pattern for patterns in patterns_by_rule for pattern in patterns]
         self._owner = [index for index, patterns in enumerate(patterns_by_rule) for _ in patterns]
         self._prefilter = Prefilter(self._patterns)
-        self._linear: dict[int, Any] = {}
+        options = re2.Options()
+        options.log_errors = False
+        self._linear = [re2.compile(_without_look_around(pattern), options) for pattern in self._patterns]
 
     def of(self, folded: str) -> list[int]:
         """Rule numbers, ascending."""
         found: set[int] = set()
+        plain = _FOREIGN_LETTER.sub(lambda letter: "0" if letter[0].isdecimal() else "_", folded)
         for number in sorted(self._prefilter.of(folded)):
             owner = self._owner[number]
-            if owner not in found and self._pattern(number).search(folded):
+            if owner not in found and self._linear[number].search(plain):
                 found.add(owner)
         return sorted(found)
-
-    def _pattern(self, number: int) -> Any:
-        if number not in self._linear:
-            options = re2.Options()
-            options.log_errors = False
-            self._linear[number] = re2.compile(_without_look_around(self._patterns[number]), options)
-        return self._linear[number]
 
 
 def _without_look_around(pattern: str) -> str:

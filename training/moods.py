@@ -106,16 +106,21 @@ def judged_tickets(judgements: Sequence[Judgement], tickets: Mapping[str, Exampl
 
 def fit_moods(data: JudgedTickets) -> MoodModel:
     """Both scales, each a multinomial logistic regression."""
-    return MoodModel(*_weights(data.features, data.sentiment), *_weights(data.features, data.urgency))
+    return MoodModel(
+        *_weights(data.features, data.sentiment, len(Sentiment)), *_weights(data.features, data.urgency, len(Urgency))
+    )
 
 
 def held_out(data: JudgedTickets) -> dict[str, dict[str, float]]:
     """Exact agreement, agreement within one level, and quadratically weighted kappa in folds."""
     figures = {}
-    for name, levels in (("sentiment", data.sentiment), ("urgency", data.urgency)):
+    for name, levels, count in (
+        ("sentiment", data.sentiment, len(Sentiment)),
+        ("urgency", data.urgency, len(Urgency)),
+    ):
         said = np.empty_like(levels)
         for known, new in GroupKFold(FOLDS).split(data.features, groups=data.groups):
-            weights, intercept = _weights(data.features[known], levels[known])
+            weights, intercept = _weights(data.features[known], levels[known], count)
             said[new] = (data.features[new] @ weights + intercept).argmax(axis=1)
         off = np.abs(said - levels)
         figures[name] = {
@@ -126,8 +131,10 @@ def held_out(data: JudgedTickets) -> dict[str, dict[str, float]]:
     return figures
 
 
-def _weights(features: Floats, levels: Levels) -> tuple[Floats, Floats]:
+def _weights(features: Floats, levels: Levels, count: int) -> tuple[Floats, Floats]:
     fitted: Any = LogisticRegression(C=STRENGTH, max_iter=2_000).fit(features, levels)
+    if fitted.classes_.tolist() != list(range(count)):
+        raise MoodLabelError(f"of {count} levels only {len(fitted.classes_)} were judged; judge tickets of every level")
     return fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)
 
 

@@ -545,3 +545,30 @@ def test_a_mistake_in_a_cued_format_is_said_with_file_and_line(tmp_path: Path) -
     file.write_text(source.replace("bare_vat:\n  GB:", "bare_vat:\n  QQ:", 1), encoding="utf-8")
     with pytest.raises(DataFileError, match="QQ"):
         load_yaml(file, EntityPatterns)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "phone"),
+    [
+        ("iva inclusa, 340 123 4567 grazie", "it", "340 123 4567"),
+        ("nif y tfno 612 345 678", "es", "612 345 678"),
+        ("inkl. MwSt. Anruf 0171 2345678", "de", "0171 2345678"),
+        ("EAN oder 0171 2345678", "de", "0171 2345678"),
+        ("plus VAT, +44 7700 900123", "en", "+44 7700 900123"),
+        ("GLS soll anrufen 0171 2345 678", "de", "0171 2345 678"),
+    ],
+)
+def test_a_phone_number_is_one_beside_other_words_for_numbers(text: str, language: str, phone: str) -> None:
+    assert [(entity.kind, entity.value) for entity in find_entities(text, language)] == [("phone", phone)]
+
+
+@pytest.mark.parametrize("text", ["we are ok.me/you", "it was paid.in/out", "bestellt.de/die", "fine.it/she said"])
+def test_a_missing_blank_before_a_slash_makes_no_link(text: str) -> None:
+    assert find_entities(text) == []
+
+
+@pytest.mark.parametrize("piece", ["a1.", "aa.com1.", "1.www."])
+def test_pieces_of_addresses_without_end_take_no_long_time(piece: str) -> None:
+    start = time.process_time()
+    find_entities((piece * 20_000)[:20_000], "de")
+    assert time.process_time() - start < 5

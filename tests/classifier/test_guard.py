@@ -329,3 +329,15 @@ def test_no_pattern_holds_a_gap_or_repeated_group_without_a_bound() -> None:
 )
 def test_look_around_is_cut_out_whole(pattern: str, without: str) -> None:
     assert _without_look_around(pattern) == without
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We were both Michał sick since yesterday",
+        "Both Paweł and I ill after eating this",
+        "please delete moje całe data",
+    ],
+)
+def test_letters_of_other_alphabets_hide_no_danger(text: str) -> None:
+    assert starter_guard().hits(text)
