@@ -94,7 +94,7 @@ def test_what_customers_write_executes_nothing(page, address, services):
 
 def test_the_home_page_carries_the_chat_that_answers(page, address):
     page.goto(address)
-    page.get_by_role("button", name="Can I send it back if I don't like it?").click()
+    page.get_by_role("button", name="How can I return an article?").click()
     expect(page.get_by_role("log")).to_contain_text("return", timeout=10_000)
     expect(page.get_by_role("log")).to_contain_text("30 days", timeout=10_000)
 
