@@ -8,7 +8,7 @@ it while they read, grows with every combination of patterns begun: with the gua
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -79,8 +79,7 @@ def _sequence(parts: Iterable[Any]) -> _Said:
     """Neighbouring exact parts are joined into longer words; of all that is needed the rarest is kept."""
     runs: list[Words] = []
     run, exact = _NOTHING, True
-    for part in parts:
-        said = _part(part)
+    for said in _said(parts):
         if said.exact is not None and len(run) * len(said.exact) <= MOST_WORDS:
             run = frozenset(before + after for before, after in product(run, said.exact))
             continue
@@ -93,14 +92,26 @@ def _sequence(parts: Iterable[Any]) -> _Said:
     return _Said(run if exact else None, max(runs, key=_rarity))
 
 
+def _said(parts: Iterable[Any]) -> Iterator[_Said]:
+    """What each part says; neighbouring letters are one word, for most of a pattern is letters."""
+    word = ""
+    for what, detail in parts:
+        if what is code.LITERAL:
+            word += chr(detail)
+            continue
+        if word:
+            yield _exactly([word])
+            word = ""
+        yield _part(what, detail)
+    if word:
+        yield _exactly([word])
+
+
 def _rarity(words: Words) -> tuple[int, int]:
     return min(LONG_ENOUGH, *map(len, words)) if words else 0, -len(words)
 
 
-def _part(part: tuple[Any, Any]) -> _Said:
-    what, detail = part
-    if what is code.LITERAL:
-        return _exactly([chr(detail)])
+def _part(what: Any, detail: Any) -> _Said:
     if what in (code.AT, code.ASSERT, code.ASSERT_NOT):
         return _exactly([""])
     if what is code.IN:
