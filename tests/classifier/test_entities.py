@@ -467,6 +467,7 @@ def test_a_mistake_in_a_cued_format_is_said_with_file_and_line(tmp_path: Path) -
         ("inkl. MwSt. Anruf 0171 2345678", "de", "0171 2345678"),
         ("EAN oder 0171 2345678", "de", "0171 2345678"),
         ("plus VAT, +44 7700 900123", "en", "+44 7700 900123"),
+        ("our S/N: +44 7700 900123", "en", "+44 7700 900123"),
         ("GLS soll anrufen 0171 2345 678", "de", "0171 2345 678"),
     ],
 )
